@@ -37,7 +37,7 @@ from batch.reporter import (
     write_wrong_rows,
 )
 
-_LONGEST_STEM = 100
+_LONGEST_STEM = 50
 """Characters of the sheet's name in that of its page."""
 
 

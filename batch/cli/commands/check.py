@@ -65,7 +65,7 @@ def command(
     page = words if opens else None
     checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=page)
     found = checked.check
-    steps = check_steps(found, sheet, more, without_rows=wrong_rows is not None)
+    steps = check_steps(found, sheet, more, rows=wrong_rows is None, page=not opens)
     show(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps), as_json=as_json)
     if wrong_rows is not None:  # the file leads to its campaign
         text = wrong_rows_text(checked.wrong_rows, checked.problems, repeat_typed("ledger", "base_url"))

@@ -84,22 +84,31 @@ def check_text(found: Check, expires: datetime | None = None, steps: Sequence[tu
     return "\n\n".join(parts)
 
 
-def check_steps(found: Check, sheet: Path, options: str, *, without_rows: bool) -> list[tuple[str, str]]:
+def check_steps(
+    found: Check, sheet: Path, options: str, *, rows: bool = True, page: bool = True
+) -> list[tuple[str, str]]:
     """Return what helps with wrong rows and what sends the others, each with its command.
 
-    `options`: those that were typed, for the commands. `without_rows`: the wrong rows are written now.
+    `options`: those that were typed, for the commands. `rows`, `page`: False for what is written now.
     """
-    wrong, check = found.counts[Outcome.ERROR], f"wegly-batch check {quote_path(sheet)}"
-    steps = []
-    if wrong and not without_rows and not has_origins(found.info.columns):  # a sheet of wrong rows is corrected itself
-        as_sheet = ngettext("{n} wrong row as a sheet to correct", "{n} wrong rows as a sheet to correct", wrong)
-        target = sheet.with_name(_("{name}-fix.xlsx").format(name=sheet.stem))
-        steps.append((as_sheet.format(n=number(wrong)), f"{check} --wrong-rows {quote_path(target)}{options}"))
-    if wrong:
-        steps.append((_("All rows and messages as a page, what to fix first"), f"{check} --open{options}"))
+    steps = _rows_step(found, sheet, options) if rows else []
+    if found.counts[Outcome.ERROR] and page:
+        command = f"wegly-batch check {quote_path(sheet)} --open{options}"
+        steps.append((_("All rows and messages as a page, what to fix first"), command))
     if found.to_send and not found.chosen:
         steps.append((_("Send it"), f"wegly-batch run {quote_path(sheet)}{options}"))
     return steps
+
+
+def _rows_step(found: Check, sheet: Path, options: str) -> list[tuple[str, str]]:
+    """Return the step that takes the wrong rows out of the sheet; a sheet of wrong rows is corrected itself."""
+    wrong = found.counts[Outcome.ERROR]
+    if not wrong or has_origins(found.info.columns):
+        return []
+    as_sheet = ngettext("{n} wrong row as a sheet to correct", "{n} wrong rows as a sheet to correct", wrong)
+    target = quote_path(sheet.with_name(_("{name}-fix.xlsx").format(name=sheet.stem)))
+    command = f"wegly-batch check {quote_path(sheet)} --wrong-rows {target}{options}"
+    return [(as_sheet.format(n=number(wrong)), command)]
 
 
 def wrong_rows_text(files: Sequence[Path], problems: Sequence[str], options: str) -> str:
@@ -118,13 +127,13 @@ def page_words(
 ) -> tuple[str, Sequence[tuple[Outcome, str, str, str]], list[tuple[str, str]], list[tuple[str, str]]]:
     """Return headline, steps, schedule and facts of the page. `options`: of commands; `send`: the one that sends."""
     wrong, steps = found.counts[Outcome.ERROR], list[tuple[Outcome, str, str, str]]()
-    rows = check_steps(found, sheet, options, without_rows=False)
+    rows = _rows_step(found, sheet, options)
     if wrong:
         title = ngettext("{n} row to fix", "{n} rows to fix", wrong).format(n=number(wrong))
         about = _("Take them as a sheet of their own, correct them there, and run it; or correct your sheet.")
-        if len(rows) == 1:
+        if not rows:
             about = _("Correct them in this sheet, save it, and run it.")
-        steps.append((Outcome.ERROR, title, about, rows[0][1] if len(rows) > 1 else send))
+        steps.append((Outcome.ERROR, title, about, rows[0][1] if rows else send))
     if found.to_send:
         title = ngettext("{n} message is ready", "{n} messages are ready", found.to_send)
         about = _("Look at some below. With --to and your own number the first one comes to you.")
