@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from report_factory import HOSTILE
 
 from batch.cli.main import _run as wegly_batch
+from batch.i18n import use_language
 
 Open = Callable[..., Page]
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
@@ -59,7 +60,7 @@ def check(folder: Path, rows: list[list[str]], *, language: str = "en", campaign
     with (folder / "contatos.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter=";").writerows([["Nome", "Telefone", "Loja", "Valor"], *rows])
     (folder / "contatos.toml").write_text(campaign, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, use_language("en"):  # `--lang` stays for this process
         patch.setattr(webbrowser, "open", lambda _url: True)
         patch.setenv("WEGLY_BATCH_LEDGER", f"sqlite:///{folder / 'ledger.sqlite3'}")
         words = ["check", str(folder / "contatos.csv"), "--open", "--reports", str(folder), "--lang", language]
