@@ -33,7 +33,7 @@ def step_lines(steps: Iterable[NextStep], *more: tuple[str, str]) -> list[str]:
     """Return what to do next: what it is about, and below it the command to type. `more`: pairs of these."""
     pairs = [(f"{each.title}: {each.words}" if not each.is_slim else each.title, each.commands) for each in steps]
     pairs += [(about, ((command, ""),)) for about, command in more]
-    lines = [bold(_("Next"))] if pairs else []
+    lines = [bold(_("What to do next"))] if pairs else []
     for about, commands in pairs:
         lines.append(f"  {about}")
         lines += [f"    {command}    {when}".rstrip() for command, when in commands]
