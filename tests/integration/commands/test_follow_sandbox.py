@@ -27,6 +27,8 @@ def test_each_way_of_a_message_is_seen_twenty_minutes_later(office: Office, monk
     first = office.run(sheet, campaign)
     assert first.summary["counts"]["success"] == len(WAYS)
     assert "delivery" not in first.summary
+    log = (office.folder / "reports" / first.summary["run"] / "run.log").read_text("utf-8")
+    assert (log.count('"message_id": "'), log.count('"message_status": "processing"')) == (len(WAYS), len(WAYS))
     real_here = following.utc_now
     office.sandbox.log.passed = timedelta(minutes=15)
     for module in (following, looks):
