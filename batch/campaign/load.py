@@ -66,6 +66,8 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE = re.compile(r"(?<!\s)\s*\(at line (\d+), column \d+\)")
 _Path = tuple[str | int, ...]
 _LONG_NUMBER = re.compile(r"[0-9][0-9_]{4000}")
+_DEEPEST = 50
+"""Keys and places in lists to a value; a campaign has five."""
 _LARGEST_NUMBER = 1 << 53
 _TWICE = ("Cannot overwrite", "Cannot declare")
 _SECTION = re.compile(r"^[ \t]*\[[\w.]*\]?[ \t]*(?:#.*)?$", re.MULTILINE)
@@ -143,7 +145,8 @@ def decode_text(raw: bytes) -> str:
 
 def _parsed(text: str, file: str) -> dict[str, object]:
     try:
-        return tomllib.loads(text + "\n")  # for an error at the end of the text tomllib gives no line
+        data = tomllib.loads(text + "\n")  # for an error at the end of the text tomllib gives no line
+        deepest = max((len(place) for place, _value in _walk(data)), default=0)
     except tomllib.TOMLDecodeError as failure:
         raise campaign_error(file, [_syntax_problem(str(failure), text)]) from None
     except ValueError:  # more digits than Python makes a number of
@@ -151,7 +154,10 @@ def _parsed(text: str, file: str) -> dict[str, object]:
         problem = _("line {number} has a number that is too large").format(number=next(lines))
         raise campaign_error(file, [Problem(text=problem)]) from None
     except RecursionError:
-        raise campaign_error(file, [Problem(text=_("the file is no TOML: its brackets are nested too deep"))]) from None
+        data, deepest = {}, _DEEPEST + 1
+    if deepest > _DEEPEST:
+        raise campaign_error(file, [Problem(text=_("the file is no TOML: its brackets are nested too deep"))])
+    return data
 
 
 def _syntax_problem(message: str, text: str) -> Problem:
@@ -186,7 +192,7 @@ def _syntax_remedy(words: str, line: str) -> str:
 
 def _walk(data: object, path: _Path = ()) -> Iterator[tuple[_Path, object]]:
     """Yield each value with its place."""
-    if isinstance(data, dict | list):
+    if isinstance(data, dict | list) and data:
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             yield from _walk(value, (*path, key))
     else:

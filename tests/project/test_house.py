@@ -41,7 +41,7 @@ MOST_FILES_OF_A_FOLDER = 20
 LINES_OF_THE_HOUSE = 21_429
 """A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
 LINES_OF_FEATURES = {
-    "runs of blanks, columns filled down, checksum of the read campaign, refusals of the system, pieces of tokens": 64,
+    "runs of blanks, columns filled down, checksum of the read campaign, refusals of the system, pieces of tokens": 70,
     "ledgers and rehearsals that are not trusted, file names of any bytes": 140,
     "reports into any workbook": 650,
     "consent, selection, unused opt-out columns": 420,

@@ -402,6 +402,8 @@ def test_all_problems_of_the_file_come_together(load: Load) -> None:
         ("[campaign]\nname = 'a'\n[campaign]\nname = 'b'", "may stand in the file once"),
         ("Telefone;Nome\n11999990001;Ana", "line 1"),
         ("a = " + "[" * 50_000, "nested too deep"),
+        ("[a" + ".b" * 5_000 + "]", "nested too deep"),
+        ("[a" + ".b" * 300 + "]\nc = 1", "nested too deep"),
         ('a = "', "is no TOML"),
     ],
 )
