@@ -233,7 +233,7 @@ def test_what_stops_everything_is_told_in_the_language(desk: Desk) -> None:
 def test_inspect_and_init_speak_portuguese(desk: Desk) -> None:
     """What was seen, what was guessed, and what comes next."""
     _, out, _ = desk.portuguese("inspect", "contatos.csv")
-    assert "arquivo            contatos.csv\n" in out
+    assert "arquivo             contatos.csv\n" in out
     assert "cabeçalho na linha 1\n" in out
     assert "colunas            Nome, Telefone" in out
     code, out, err = desk.portuguese("init", "contatos.csv")
