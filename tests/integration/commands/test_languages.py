@@ -234,8 +234,8 @@ def test_inspect_and_init_speak_portuguese(desk: Desk) -> None:
     """What was seen, what was guessed, and what comes next."""
     _, out, _ = desk.portuguese("inspect", "contatos.csv")
     assert "arquivo             contatos.csv\n" in out
-    assert "cabeçalho na linha 1\n" in out
-    assert "colunas            Nome, Telefone" in out
+    assert "cabeçalho na linha  1\n" in out
+    assert "telefones           Telefone: 2 de 2 células são telefones\n" in out
     code, out, err = desk.portuguese("init", "contatos.csv")
     assert (code, out) == (0, "contatos.toml\n")
     assert "coluna 'Telefone'" in err
