@@ -4,7 +4,7 @@ A look shows one moment. So nothing is claimed beyond what some look has shown, 
 looks come in, the same is known after them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -182,7 +182,7 @@ def match_message(
     message_id: str | None,
     span: Span,
     text: str | None = None,
-    others: Iterable[tuple[str | None, Span]] = (),
+    others: Collection[tuple[str | None, Span]] = (),
 ) -> TimelineMessage | DeliveryState:
     """Return the message of an attempt that was accepted, or NOT_FOUND or NOT_TOLD_APART.
 
@@ -202,7 +202,6 @@ def match_message(
     by_id = next((each for each in ours if message_id is not None and each.id == message_id), None)
     if by_id is not None:
         return by_id
-    others = tuple(others)
     taken = {other for other, _span in others if other is not None}
     rivals = [each for other, each in others if other is None and each.overlaps(span)]
     near = [

@@ -173,9 +173,9 @@ class _Record:
         self._to_closing = _TO_CLOSING[quote]
         self._open: list[str] | None = None
         """Pieces of a quoted cell that goes on in the next line; None between cells."""
-        self._blanks = (0, 0)
-        """Where the last run of blanks begins and ends that was looked at: between spaces each cell is in one."""
-        self._openings: dict[int, int | None] = {}
+        self._blanks: tuple[int, int]
+        """Beginning and end of a line's last run of blanks that was looked at: between spaces all cells share one."""
+        self._openings: dict[int, int | None]
         """Likewise, place of a mark to where its quoted text begins."""
 
     def read(self, line: str, following: Iterator[str], *, most: int) -> list[str]:

@@ -245,9 +245,9 @@ def test_messages_of_other_attempts_are_not_its_own() -> None:
     span = Span(start=at(0), end=at(60))
     timeline = [TimelineMessage(at=at(1), id="m-1"), TimelineMessage(at=at(2), id="m-2")]
     others: list[tuple[str | None, Span]] = [("m-1", span), ("m-9", span)]
-    assert match_message(timeline, message_id=None, span=span, others=iter(others)) is timeline[1]
+    assert match_message(timeline, message_id=None, span=span, others=others) is timeline[1]
     elsewhere = Span(start=at(61), end=at(90))
-    assert match_message(timeline[:1], message_id=None, span=span, others=iter([(None, elsewhere)])) is timeline[0]
+    assert match_message(timeline[:1], message_id=None, span=span, others=[(None, elsewhere)]) is timeline[0]
     taken = [("m-1", span), ("m-2", span)]
     assert match_message(timeline, message_id=None, span=span, others=taken) is DeliveryState.NOT_FOUND
 

@@ -12,7 +12,6 @@ from sqlalchemy import insert, select, update
 
 from batch.ledger import FollowScope, History, Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
 from batch.ledger.send.claims import Claim
-from batch.ledger.send.contact_limits import FRESH
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.schema import deliveries, messages
 from batch.model.contact_limits import DAY, ContactLimits
@@ -491,8 +490,8 @@ def test_the_time_of_a_rule_ends_to_the_moment(ledger: Ledger, rules: ContactLim
 AT_CLAIM: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "as it was": ({}, {}),
     "a paused template": ({}, {"code": TEMPLATE_PAUSED}),
-    "looked at a while ago": ({}, {"looked_at": NOON - FRESH + timedelta(microseconds=1)}),
-    "looked at too long ago": ({}, {"looked_at": NOON - FRESH}),
+    "looked at a while ago": ({}, {"looked_at": NOON - timedelta(minutes=2) + timedelta(microseconds=1)}),
+    "looked at too long ago": ({}, {"looked_at": NOON - timedelta(minutes=2)}),
     "delivered meanwhile": ({}, {"state": "delivered"}),
     "failed for another reason": ({}, {"code": UNREACHABLE}),
     "sent again meanwhile": ({"attempts": 2}, {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -39,6 +40,20 @@ def test_signals_stop_a_run_and_nothing_after_it(name: str, monkeypatch: pytest.
         signal.signal(number, before)
     assert cause is (StopCause.INTERRUPTED if name == "SIGINT" else StopCause.TERMINATED)
     assert heard == [False, True, "own"]
+
+
+def test_in_another_thread_signals_are_left_alone() -> None:
+    """A program that sends from a thread of its own keeps its handlers: Python takes them in the main thread only."""
+
+    async def run() -> StopCause | None:
+        stop = StopSignal()
+        with stop_on_signals(stop, lambda _again: None):
+            return stop.cause
+
+    before = signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(asyncio.run, run()).result() is None
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_the_first_cause_stays() -> None:
