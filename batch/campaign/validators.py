@@ -3,9 +3,11 @@
 Validators raise ValueError with a text that says what is allowed; `problems` adds the key and the value found.
 """
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -20,6 +22,7 @@ from batch.errors import nearest
 from batch.i18n import N_, _
 from batch.model.messages import is_loopback
 from batch.model.phone.cells import is_region
+from batch.model.sheets import openable_path
 
 T = TypeVar("T")
 
@@ -157,7 +160,20 @@ def refuse_twins(names: list[str]) -> tuple[str, ...]:
 
 def resolve_paths(names: Sequence[str], info: ValidationInfo) -> tuple[Path, ...]:
     """Return paths that start at the campaign file's folder, unless they are absolute."""
-    return tuple(Path(info.context or "") / name for name in names)
+    return tuple(openable_path(_find_form(Path(info.context or ""), Path(name))) for name in names)
+
+
+def _find_form(folder: Path, path: Path) -> Path:
+    """Return a path with its names as they are on the disk: a Mac writes `ã` there as two signs, a person types one."""
+    found = folder
+    for part in path.parts:
+        same = [part]
+        if not os.path.lexists(found / part):
+            with suppress(OSError):
+                plain = unicodedata.normalize("NFC", part)
+                same = [each.name for each in found.iterdir() if unicodedata.normalize("NFC", each.name) == plain]
+        found /= same[0] if len(same) == 1 else part
+    return found
 
 
 def zone_problem(name: str) -> str | None:

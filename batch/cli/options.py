@@ -12,12 +12,20 @@ from batch.app.inputs.campaign_sheet import Choices
 from batch.app.settings import Settings, parse_rate
 from batch.cli.help_i18n import language_option
 from batch.formatting import quote_path
-from batch.model.sheets import parse_encoding, parse_ranges
+from batch.model.sheets import openable_path, parse_encoding, parse_ranges
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-SHEET = click.Path(path_type=Path)
+
+class _FileParam(click.Path):
+    """A path, in the form in which Windows opens it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return openable_path(cast("Path", super().convert(value, param, ctx)))
+
+
+SHEET = _FileParam(path_type=Path)
 """A file that the command itself looks for, so that its own sentence says what is wrong with it."""
 
 

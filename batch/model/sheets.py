@@ -4,7 +4,9 @@
 """
 
 import codecs
+import ntpath
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -68,6 +70,18 @@ class SheetRow(NamedTuple):  # not a dataclass: one is made for each row, and a 
     """Hidden in the workbook, often by a filter left on."""
     shown: Mapping[int, tuple[str, str]] = NO_SHOWN
     """Index of a cell to the text that its number format shows and the format's code, where that is another text."""
+
+
+_LONGEST = 259
+"""Characters of a path that any Windows opens as it is."""
+
+
+def openable_path(path: Path, *, system: str = sys.platform) -> Path:
+    r"""Return a path in the form in which Windows opens it however long it is: `\\?\C:\...`, `\\?\UNC\server\...`."""
+    whole = ntpath.abspath(path) if system == "win32" else ""
+    if len(whole) <= _LONGEST or whole.startswith("\\\\?\\"):
+        return path
+    return Path("\\\\?\\UNC" + whole[1:] if whole.startswith("\\\\") else "\\\\?\\" + whole)
 
 
 _PART = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?", re.ASCII)

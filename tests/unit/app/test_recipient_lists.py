@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 import runpy
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -234,6 +235,22 @@ def test_a_list_is_known_in_its_folder_by_another_name_of_the_same_file(tmp_path
     os.link(folder / "bloqueio.csv", tmp_path / "BLOQUEIO.CSV")
     missing = tmp_path / "missing.csv"
     assert find_sheets([folder], [tmp_path / "BLOQUEIO.CSV", missing]).sheets == (folder / "b.csv",)
+
+
+def test_a_list_is_found_by_the_other_unicode_form_of_its_name(tmp_path: Path) -> None:
+    """A Mac's disk or archive has `ã` as two signs, and a person types one; of two such files none is taken."""
+    typed, own = (unicodedata.normalize(form, "exclusão.csv") for form in ("NFC", "NFD"))
+    folder = tmp_path / unicodedata.normalize("NFD", "bloqueios à parte")
+    folder.mkdir()
+    table(folder / own, ["11988887777"], "Telefone")
+    named = f'[suppress]\nfiles = ["bloqueios à parte/{typed}"]\n'
+    lists = open_lists(campaign_with(tmp_path, named), None)
+    assert [person for one in lists.suppress for person, _row in one.people()] == [ANA]
+    for twin in ("a\u0303o\u0303.csv", "\xe3o\u0303.csv"):
+        table(tmp_path / twin, ["11988887777"], "Telefone")
+    if len(list(tmp_path.glob("*\u0303.csv"))) == 2:  # a Mac's disk has one file for both
+        with pytest.raises(SheetError, match="does not exist"):
+            open_lists(campaign_with(tmp_path, '[suppress]\nfiles = ["\xe3\xf5.csv"]\n'), None)
 
 
 def test_a_list_has_the_encoding_and_the_row_ends_of_the_sheet(tmp_path: Path) -> None:
