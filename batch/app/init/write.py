@@ -71,7 +71,11 @@ def _remember(known: CampaignFacts) -> None:
 
 def refuse_existing(out: Path) -> None:
     """Raise SettingsError when there is a file already: a campaign is never overwritten."""
-    if out.exists() or out.is_symlink():
+    try:
+        is_there = out.exists() or out.is_symlink()
+    except OSError as error:
+        raise _not_written(out, error) from None
+    if is_there:
         problem = _("{file} is there already, and is not overwritten.").format(file=out)
         raise SettingsError(problem, _("Name another file with --out, or use that one."))
 
@@ -142,7 +146,10 @@ def _load(draft: Draft, name: str) -> Campaign:
     )
     with TemporaryDirectory(prefix="wegly-batch-init-") as folder:
         file = Path(folder) / name
-        file.write_text(render_campaign(whole), encoding="utf-8", newline="\n")
+        try:
+            file.write_text(render_campaign(whole), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise _not_written(Path(name), error) from None
         return load_campaign(file, now=datetime.now(UTC))
 
 
@@ -158,8 +165,12 @@ def _write(out: Path, text: str) -> None:
     except FileExistsError:
         refuse_existing(out)
     except OSError as error:
-        problem = _("{file} cannot be written: {error}.").format(file=out, error=describe_os_error(error))
-        raise SettingsError(problem, _("Name another place with --out.")) from None
+        raise _not_written(out, error) from None
+
+
+def _not_written(out: Path, error: OSError) -> SettingsError:
+    problem = _("{file} cannot be written: {error}.").format(file=out, error=describe_os_error(error))
+    return SettingsError(problem, _("Name another place with --out."))
 
 
 def _mapping(draft: Draft) -> Iterator[tuple[str, str, str]]:
