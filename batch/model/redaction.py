@@ -117,6 +117,8 @@ def mask_result(result: Result) -> Result:
         person=mask_phone(result.person) if result.person else None,
         chat_id=None,
         request=None,
+        message_id=None,
+        message_status=None,
         chat_status=mask_status(result.chat_status),
         findings=tuple(map(mask_finding, result.findings)),
         notes=tuple(map(mask_finding, result.notes)),

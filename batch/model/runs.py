@@ -78,10 +78,19 @@ class Result:
     """What looks have shown of an accepted message; None when there was none."""
     request: str | None = None
     """Hash of the request (`hash_request`) that was, or may have been, sent; None when none was."""
+    message_id: str | None = None
+    """Id of the message at the API; None where neither its answer nor a look has shown it for certain."""
+    message_status: str | None = None
+    """The API's first word for how far that message was; None likewise."""
 
     @property
     def reason(self) -> str:
         return self.findings[0].reason.value
+
+    @property
+    def message(self) -> str | None:
+        """Id and first status of the message at the API; None where the id is not known."""
+        return self.message_id and " · ".join(filter(None, (self.message_id, self.message_status)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

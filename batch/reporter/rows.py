@@ -60,7 +60,8 @@ class ReportRow(NamedTuple):
     origin_values: tuple[str, int, str] | None
     """Run, row and file of `origin`."""
     request: str | None = None
-    """Hash of the request that was, or may have been, sent."""
+    message: str | None = None
+    """As of `Result`, both."""
 
     @property
     def outcome(self) -> Outcome:
@@ -142,9 +143,8 @@ def _make_row_packer(zone: ZoneInfo) -> Callable[[Result], tuple[Any, ...]]:
         sent_at = moment(int(result.sent_at.timestamp())) if result.sent_at else None
         _, sentences, columns = known
         values = result_values(result, sentences, sent_at) + delivery_values(result.delivery, moment)
-        origin = result.origin
-        corrects = origin and (origin.run, origin.row, origin.file)
-        return result.row, values, columns, corrects, result.request
+        corrects = (origin := result.origin) and (origin.run, origin.row, origin.file)
+        return result.row, values, columns, corrects, result.request, result.message
 
     return pack
 

@@ -183,6 +183,7 @@ def test_a_row_to_decide_has_its_message_and_what_to_copy(show: Open, tmp_path: 
     detail = page.locator("#detail-body")
     expect(detail.locator(".bubble")).to_have_text("Oi <b>Zé 10</b>\ntudo bem?")
     expect(detail).to_contain_text("The message, if it was sent")
+    expect(detail).to_contain_text("Message wamid.10 · processing")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Show all").click()
     page.get_by_role("button", name="Details of row 42", exact=True).click()

@@ -86,6 +86,8 @@ def result(row: int, *, words: str | None = None) -> Result:
         duration_ms=80 + row % 300 if sent else None,
         run="the-run" if sent else None,
         request="ab" * 32 if sent else None,
+        message_id=f"wamid.{row}" if sent else None,
+        message_status="processing" if sent else None,
     )
 
 

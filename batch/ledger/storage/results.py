@@ -46,15 +46,19 @@ class StoredRow(NamedTuple):
     """As the table has it: `microseconds`."""
     duration_ms: int | None = None
     request_hash: str | None = None
+    message_id: str | None = None
+    message_status: str | None = None
 
 
 WIDTH = len(StoredRow._fields)
 _ROW_FIELDS = 6
 
 MESSAGE_COLUMNS = tuple(
-    (microseconds_of(messages.c.sent_at) if name == "sent_at" else messages.c[name.removeprefix("message_")]).label(
-        name
-    )
+    (
+        microseconds_of(messages.c.sent_at)
+        if name == "sent_at"
+        else messages.c[name if name in messages.c else name.removeprefix("message_")]
+    ).label(name)
     for name in StoredRow._fields[_ROW_FIELDS:]
 )
 """The message's part of a `StoredRow`, in its order. Of types that SQLAlchemy leaves as they come: to convert a single
@@ -136,6 +140,7 @@ def result_of(
         result.chat_status = stored.chat_status
         result.evidence = _EVIDENCE[stored.evidence]
         result.request = stored.request_hash if stored.attempts else None
+        result.message_id, result.message_status = stored.message_id, stored.message_status
         if look is not None and look["look_state"] is not None and outcome.is_accepted:
             result.delivery = delivery_of(look)
     return result

@@ -194,8 +194,8 @@ class PageTable:
     rows: PageRows
     own: tuple[str, ...]
     """Names of the user's columns."""
-    messages: Mapping[int, str | None] | None
-    """Of the rows, by their numbers; complete once the rows are written. None: the script makes them of the texts."""
+    messages: Mapping[int, tuple[str | None, str | None]] | None
+    """Text and id, by the number of a row; complete once the rows are written. None: the script makes them of texts."""
     names: tuple[str, ...]
     """Names of the result columns."""
     lead: tuple[int, ...]

@@ -161,8 +161,8 @@ class SentMessages:
         for outcome in _MAYBE_SENT:
             self._left[outcome] = min(left, inputs.tally.counts.get(outcome, 0))
             left -= self._left[outcome]
-        self.texts: dict[int, str | None] = {}
-        """By row; None where sheet or campaign have changed since. Complete once `table` is exhausted."""
+        self.texts: dict[int, tuple[str | None, str | None]] = {}
+        """Text and id, by row; no text where sheet or campaign changed since. Complete once `table` is exhausted."""
 
     def table(self, layout: TableLayout) -> Iterator[TableRow]:
         """Yield the rows as `ReportInputs.table` does."""
@@ -177,7 +177,7 @@ class SentMessages:
                 if row and result and row.number == result.number == line.number and result.request:
                     self._left[line.outcome] -= 1
                     text = render(row, result.request, str(result.values[RUN] or ""))
-                    self.texts[line.number] = text and harmless(text)
+                    self.texts[line.number] = (text and harmless(text), result.message and harmless(result.message))
             yield line
 
 

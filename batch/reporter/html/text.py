@@ -90,6 +90,7 @@ _SCRIPT_TEXTS = {
     "copyRow": N_("Copy row {row}"),
     "copied": N_("Row {row} is copied: paste it into a sheet."),
     "message": N_("The message"),
+    "messageId": N_("Message {id}"),
     "template": N_("Template {template} ({language})"),
     "sender": N_("From the sender {sender}"),
     "maybe": N_("The message, if it was sent"),

@@ -10,12 +10,16 @@ from zipfile import ZipFile
 from office import Office, Ran, phones
 
 
-def messages(folder: Path) -> dict[str, str | None]:
-    """The texts that the page of a report holds, by row."""
+def details(folder: Path) -> dict[str, tuple[str | None, str | None]]:
+    """Text and id of each message that the page of a report holds, by row."""
     page = next(folder.glob("report*.html")).read_text("utf-8")
     found = re.findall(r'<script type="application/json" id="messages">(.*?)</script>', page)
-    texts: dict[str, str | None] = json.loads(found[0])
-    return texts
+    return {row: (text, known) for row, (text, known) in json.loads(found[0]).items()}
+
+
+def messages(folder: Path) -> dict[str, str | None]:
+    """The texts alone."""
+    return {row: text for row, (text, _) in details(folder).items()}
 
 
 def again(office: Office, ran: Ran, *more: str) -> Path:
@@ -32,6 +36,10 @@ def test_the_message_is_in_the_page_while_sheet_and_campaign_are_those_that_were
     names = [line.split(";")[0] for line in sheet.read_text("utf-8").splitlines()[1:3]]
     sent = {"2": f"Ola {names[0]}", "3": f"Ola {names[1]}"}
     assert messages(folder) == sent
+    log = [json.loads(line) for line in (folder / "run.log").read_text("utf-8").splitlines()]
+    ids = [f"{line['message_id']} · {line['message_status']}" for line in log if line.get("message_id")]
+    assert len(ids) == 2
+    assert sorted(known or "" for _, known in details(folder).values()) == sorted(ids)
     again(office, ran)
     assert messages(folder) == sent
     text = campaign.read_text("utf-8")

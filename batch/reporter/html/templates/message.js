@@ -4,7 +4,7 @@ const messages = JSON.parse(document.getElementById("messages").textContent);
 
 /** The message that the person got, or may have got; nothing where the page has none. */
 function messageOf(row) {
-  const text = messages[row[AT.row]];
+  const [text, id] = messages[row[AT.row]] ?? [];
   if (text === undefined) {
     return "";
   }
@@ -13,6 +13,9 @@ function messageOf(row) {
   const bubble = made("p", text === null ? words.changed : "", text === null ? "empty" : "bubble");
   bubble.append(text === null ? "" : isolated(text));
   section.append(bubble);
+  if (id) {
+    section.append(made("p", say(words.messageId, { id }), "code about"));
+  }
   return section;
 }
 
