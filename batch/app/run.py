@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batch._version import __version__
-from batch.app.check import summarise
+from batch.app.check import Check, summarise
 from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, hash_body, open_campaign_sheet, reading_of
 from batch.app.inputs.change_guard import hold_ledger, note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
@@ -159,7 +159,7 @@ class SheetRun:
     def _plan(self, token: Token, watcher: Watcher) -> PlannedRun | FinishedRun:
         """Judge every row and write the plan into the ledger, once the person agrees. Locks and ledger stay held.
 
-        Return the sheet's last run instead when nothing is left to send and its report stands.
+        Return the sheet's last run instead when nothing may be sent now and its report stands.
         """
         settings, source, campaign = self._settings, self._source, self._campaign
         # A sheet that waited for others begins now: what is reported as its duration is its own.
@@ -191,12 +191,8 @@ class SheetRun:
                     staged = stage()
                 staged = add_look_warnings(staged, looked, why)
             check = summarise(staged, settings)
-            if not check.to_send and not is_changed:
-                from batch.app.runs.standing_report import find_standing_report  # noqa: PLC0415 - for such nights
-
-                key, clean = source.sheet_key, settings.clean_report
-                if standing := find_standing_report(ledger, key, check.reasons, as_clean_report=clean):
-                    return replace(standing, problems=check.list_warnings)
+            if not check.to_send and not is_changed and (standing := self._find_standing(ledger, check)):
+                return standing
             senders = [sender_lock(sender, source.endpoint) for sender in check.senders]
             self._resources.enter_context(ledger.hold(senders, owner))
             staged.staging.pause()
@@ -205,6 +201,8 @@ class SheetRun:
             opens = check.forecast.closed_until if check.to_send and not settings.wait else None
             if opens is not None and watcher.wait_for_hours(opens, campaign.timezone):
                 self._settings = settings = replace(settings, wait=True)
+            elif opens is not None and not is_changed and (standing := self._find_standing(ledger, check)):
+                return standing
             options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
             options |= dict.fromkeys([KEYED_ORIGINS, *([CLEAN_REPORT] if settings.clean_report else [])], "yes")
             options |= {TEMPLATE: traits_of(campaign).template, CAMPAIGN_FILE: str(campaign.path.absolute())}
@@ -216,6 +214,14 @@ class SheetRun:
             staged.staging.plan(run, owner, traits_of(campaign))
         self._folder.keep()
         return PlannedRun(run=run, owner=owner, ledger=ledger, source=source, check=check, folder=self._folder.path)
+
+    def _find_standing(self, ledger: Ledger, check: Check) -> FinishedRun | None:
+        """Return the sheet's last run where its report says all that one of now would; None: it does not."""
+        from batch.app.runs.standing_report import find_standing_report  # noqa: PLC0415 - for such nights
+
+        key, clean = self._source.sheet_key, self._settings.clean_report
+        standing = find_standing_report(ledger, key, check.reasons, as_clean_report=clean)
+        return standing and replace(standing, problems=check.list_warnings)
 
     def _keep_sheet(self) -> Path:
         """Copy the sheet into the run's folder, durable on return, and return the copy."""

@@ -61,7 +61,7 @@ LINES_OF_FEATURES = {
     "a look of the demo at what arrived, by a clock that is set on": 24,
     "completion in bash, zsh and fish": 16,
     "headers at fault, by the lines beside them and Excel's blocks": 73,
-    "a run with nothing new: no folder, lines for cron, the last success, old report folders": 232,
+    "a run with nothing new: no folder, lines for cron, the last success, old report folders": 244,
     "a question that says who stays out, and whether to wait for the hours": 48,
     "the Python API: functions, their options, records that `--json` prints too, frames": 708,
     "words of outcomes, one for each, in screens, pages and workbooks": 24,

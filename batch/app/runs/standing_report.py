@@ -11,6 +11,7 @@ from batch.app.runs.finish import FinishedRun
 from batch.app.runs.run_folder import is_run_folder
 from batch.ledger import Ledger
 from batch.model.outcomes import Outcome, exit_code_of
+from batch.model.reasons import Reason
 from batch.model.runs import Run, Tally, ThisRun
 from batch.pool import NOTHING_SENT
 from batch.reporter import ReportFiles, RetryFiles
@@ -35,7 +36,12 @@ def find_standing_report(
     tally, folder = ledger.tally(last.run), Path(last.report_dir or "")
     files = tuple(path for path in map(folder.joinpath, _FILES) if path.is_file())
     is_worked_on = any(map(RetryFiles(folder).is_changed, folder.glob("retry*.xlsx")))  # then a new one is wanted
-    if Counter(tally.reasons) != Counter(reasons) or not _is_of(folder, last, tally) or not files or is_worked_on:
+    if (
+        _with_hours(tally.reasons) != _with_hours(reasons)
+        or not _is_of(folder, last, tally)
+        or not files
+        or is_worked_on
+    ):
         return None
     return FinishedRun(
         run=replace(last, ledger=ledger.location),
@@ -46,6 +52,13 @@ def find_standing_report(
         sent=NOTHING_SENT,
         is_new=False,
     )
+
+
+def _with_hours(reasons: Mapping[tuple[Outcome, str], int]) -> Counter[tuple[Outcome, str]]:
+    """Return the counts with rows that wait for the hours as any that wait: before a try no reason is known."""
+    known = Counter(reasons)
+    known[Outcome.PENDING, Reason.WAITING.value] += known.pop((Outcome.PENDING, Reason.WINDOW.value), 0)
+    return +known
 
 
 def _is_of(folder: Path, run: Run, tally: Tally) -> bool:

@@ -31,6 +31,27 @@ def test_a_night_without_anything_new_leaves_no_folder(office: Office) -> None:
     assert office.run(sheet, campaign).summary["run"] == first.summary["run"]
 
 
+def test_a_night_outside_the_hours_leaves_no_folder(office: Office) -> None:
+    """Once a report says which rows wait for the hours; within them they are sent."""
+    start = datetime.now(UTC) + timedelta(hours=4)
+    hours = f"{start:%H:%M}-{start + timedelta(hours=2):%H:%M}"
+    sheet = office.sheet([*phones(2), "12"])
+    closed = office.campaign(f'[[window]]\nhours = "{hours}"\ntimezone = "UTC"')
+    first = office.run(sheet, closed)
+    assert (first.code, [row[1] for row in first.rows[:2]]) == (3, ["window", "window"])
+    there = folders(office)
+    assert office.type(*office.command(sheet, closed, "--quiet-unless-new")) == (3, "", "")
+    _code, _out, err = office.type(*office.command(sheet, closed))
+    assert f"the run {first.summary['run']}: its report stands" in " ".join(err.split())
+    assert folders(office) == there
+    office.sheet([*phones(3), "12"])
+    assert len(office.run(sheet, closed).rows) == 4
+    assert len(folders(office)) == 2
+    assert len(office.sent()) == 0
+    assert office.run(sheet, office.campaign()).code == 3
+    assert len(office.sent()) == 3
+
+
 def test_a_night_with_one_new_row_prints_three_lines(office: Office) -> None:
     """Which run, how it stands, where the report is."""
     campaign = office.campaign()
