@@ -378,6 +378,7 @@ def test_what_was_sent_elsewhere_is_no_history_here(ledger: Ledger) -> None:
 FAILED, READ = (DeliveryState.FAILED, 131026), (DeliveryState.READ, None)
 NOT_THERE = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.NOT_ON_WHATSAPP), http_status=400)
 WRONG = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
+CODE = Reason.NOT_ON_WHATSAPP.value
 Past = Verdict | tuple[DeliveryState, int | None]
 """An answer that was no success, or what a look has shown of a message."""
 
@@ -385,10 +386,12 @@ PEOPLE: dict[str, tuple[dict[float, Past], bool]] = {
     "failed": ({0: FAILED}, False),
     "refused": ({0: NOT_THERE}, False),
     "arrived before": ({-1: READ, 0: FAILED}, False),
+    "refused twice": ({-1: NOT_THERE, 0: NOT_THERE}, False),
     "not arrived later": ({0: FAILED, 2: (DeliveryState.SENT, None)}, False),
     "arrived later": ({0: FAILED, 2: (DeliveryState.DELIVERED, None)}, True),
     "read later": ({0: NOT_THERE, 2: READ}, True),
     "refused for another reason": ({0: WRONG}, True),
+    "unknown, in an API's word": ({0: replace(LOST, finding=Finding(Reason.ANSWER_LOST, {"word": CODE}))}, True),
     "failed for another reason": ({0: (DeliveryState.FAILED, 131049)}, True),
     "not failed": ({0: (DeliveryState.SENT, 131026)}, True),
     "long ago": ({-21: FAILED}, True),

@@ -17,7 +17,9 @@ from batch.pool import StopSignal, stop_on_signals
 from batch.pool.stop import OutcomeMonitor, StopRules
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    "name", [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+)
 def test_signals_stop_a_run_and_nothing_after_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first stops, the second aborts; both are told; afterwards the program has its own handlers again."""
     number = getattr(signal, name)
