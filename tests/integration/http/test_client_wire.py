@@ -664,6 +664,32 @@ def test_an_answer_before_the_whole_request(status: str) -> None:
         assert verdict.outcome is (Outcome.ERROR if status.startswith("400") else Outcome.PENDING)
 
 
+def test_a_connection_with_bytes_of_a_request_left_is_not_used_again() -> None:
+    """A server that refuses a request unread gets the next one whole, on a connection of its own."""
+    seen: list[bytes] = []
+
+    async def refuses_the_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not seen:
+            seen.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(whole(b"", status="400 Bad Request"))
+            await asyncio.sleep(0.5)
+        elif asked := await read_request(reader):
+            seen.append(asked)
+            writer.write(whole(CHAT))
+
+    async def run() -> Verdict:
+        async with Server(refuses_the_first) as server:
+            client = client_for(server.url)
+            try:
+                await client.post(json.dumps({"x": "y" * 16_000_000}), had_answer=True)
+                return await client.post(PAYLOAD, had_answer=True)
+            finally:
+                await client.aclose()
+
+    assert asyncio.run(run()).outcome is Outcome.SUCCESS
+    assert seen[1].endswith(PAYLOAD.encode())
+
+
 def test_a_defect_in_reading_an_answer_costs_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """The row is unknown, and the next one is sent: the run does not end."""
     judge = client_module.judge
