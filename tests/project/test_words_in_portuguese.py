@@ -249,7 +249,7 @@ def test_the_summary_speaks_portuguese() -> None:
     for words in (
         "Aceitas nesta execução: 1.",
         "Com mensagem: 1 de 1.501 linhas (novas: 1, existentes: 0).",
-        "Falta: 1.500 linhas para corrigir.",
+        "Falta: 1.500 linhas a corrigir.",
         "Atenção: x",
         "error",
         "phone_too_short",
@@ -286,7 +286,7 @@ def test_the_ledgers_thread_speaks_the_language_of_who_opened_it() -> None:
     with Writer(memory_engine()) as writer, pytest.raises(LedgerFailed) as failed:
         asyncio.run(write(writer))
     assert failed.value.problem == "O livro de registros não pôde ser gravado ao enviar: defeito."
-    assert failed.value.remedy == "Execute de novo o mesmo comando: ele envia o que falta."
+    assert failed.value.remedy == "Repita o mesmo comando: ele envia o que falta."
 
 
 def test_a_remark_is_said_in_the_language_of_each_reader() -> None:

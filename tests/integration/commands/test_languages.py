@@ -153,7 +153,7 @@ def test_the_option_wins_over_the_environment_wherever_it_stands(desk: Desk) -> 
         (("inspect", "c.csv", "--header-row", "x"), "'x' não é um número válido."),
         (("inspect", "c.csv", "--header-row", "0"), "0 não está no intervalo 1<=x<=1048576."),
         (("runs", "um", "dois"), "Erro: Argumentos a mais (um dois)"),
-        (("run", "c.csv", "-c", "c.toml", "--not-after", "cedo"), "'cedo': vale uma hora como 18:00."),
+        (("run", "c.csv", "-c", "c.toml", "--not-after", "cedo"), "'cedo': o valor aceito é uma hora como 18:00."),
     ],
 )
 def test_mistakes_on_the_command_line_are_told_in_the_language(desk: Desk, words: tuple[str, ...], said: str) -> None:
@@ -169,7 +169,7 @@ def test_mistakes_beside_the_language_are_told_in_it(desk: Desk) -> None:
     assert "A opção '--ledger' precisa de 1 valor." in desk.type("runs", "--lang", "pt", "--ledger")[2]
     assert "Não existe o comando 'chek'" in desk.type("chek", WEGLY_BATCH_LANG="pt")[2]
     code, _, err = desk.type("runs", "--lang", "klingon", WEGLY_BATCH_LANG="pt")
-    assert (code, "'klingon' não é um idioma daqui; são pt_BR e en." in err) == (2, True)
+    assert (code, "'klingon' não é um idioma disponível; os disponíveis são pt_BR e en." in err) == (2, True)
 
 
 def test_check_speaks_portuguese(desk: Desk) -> None:
