@@ -38,6 +38,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Name the Python API, which `help(batch)` and completion read, before any of it is loaded."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Load the Python API when one of its names is first used: `--help` loads no library."""
     if name not in __all__:

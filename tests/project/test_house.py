@@ -63,7 +63,7 @@ LINES_OF_FEATURES = {
     "headers at fault, by the lines beside them and Excel's blocks": 73,
     "a run with nothing new: no folder, lines for cron, the last success, old report folders": 244,
     "a question that says who stays out, and whether to wait for the hours": 48,
-    "the Python API: functions, their options, records that `--json` prints too, frames": 708,
+    "the Python API: functions, their options, records that `--json` prints too, frames": 711,
     "words of outcomes, one for each, in screens, pages and workbooks": 24,
     "area codes of several numbers, sentences and days of opt-out, fields that were not filled in": 62,
     "a cap that counts a person anew before her day ends": 4,

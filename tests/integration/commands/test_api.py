@@ -264,3 +264,13 @@ def test_settling_and_suppressing(office: Office) -> None:
     assert settled is None or [row.row for row in settled.settled] == unknown
     assert [each.new for each in batch.suppress("11 97001-9999", "11 97001 9999")] == [True]
     assert [each.new for each in batch.suppress("11 97001-9999")] == [False]
+
+
+def test_help_shows_the_functions() -> None:
+    """`help(batch)` and completion show the API in a fresh process, where none of it was used before."""
+    asked = "import batch, pydoc; print(dir(batch)); print(pydoc.plain(pydoc.render_doc(batch)))"
+    shown = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    listed, _line, page = shown.partition("\n")
+    for name in ("check", "follow", "read_sheet", "report", "results", "run", "runs", "settle", "suppress"):
+        assert repr(name) in listed
+        assert f"\n    {name}(" in page
