@@ -1,7 +1,6 @@
 """Texts on a terminal: folded between words, never in a command to type, bold where the terminal can show it."""
 
 import os
-import sys
 from io import StringIO
 
 import pytest
@@ -23,7 +22,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     monkeypatch.setattr(terminal, "columns_of", lambda stream: 80 if stream.isatty() else None)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("WT_SESSION", "1")  # Windows Terminal, which knows the signs of bold; elsewhere it means nothing
     return Screen()
 
 
