@@ -536,9 +536,16 @@ def test_a_connection_is_made_once_for_connect_and_post() -> None:
     assert asyncio.run(run()) == (3 if WAY["way"].proxied else 1, [Outcome.SUCCESS] * 3)
 
 
-def test_a_connection_that_is_closed_before_the_post_is_made_anew() -> None:
+def test_a_connection_that_is_closed_before_the_post_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that closes what was just made costs a connection, and makes no row unknown."""
-    slammed = 0
+    slammed, closed = 0, asyncio.Event()
+    lose = connection.Connection.connection_lost
+
+    def note(self: connection.Connection, exc: Exception | None) -> None:
+        lose(self, exc)
+        closed.set()
+
+    monkeypatch.setattr(connection.Connection, "connection_lost", note)
 
     async def slam_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal slammed
@@ -552,7 +559,7 @@ def test_a_connection_that_is_closed_before_the_post_is_made_anew() -> None:
         async with Server(slam_first) as server:
             client = client_for(server.url)
             assert await client.connect() is None
-            await asyncio.sleep(0.1)
+            await asyncio.wait_for(closed.wait(), 10)  # a proxy passes it on when it comes to it
             try:
                 return (await ChatsClient.post(client, PAYLOAD, had_answer=True)).outcome
             finally:
