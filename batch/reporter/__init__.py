@@ -37,4 +37,4 @@ from batch.reporter.summary_json import (
     write_metrics,
 )
 from batch.reporter.summary_view import delivery_headline, headline, rehearsal
-from batch.reporter.wrong_rows import read_campaign, write_wrong_rows
+from batch.reporter.wrong_rows import read_campaign_path, write_wrong_rows

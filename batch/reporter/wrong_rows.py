@@ -11,19 +11,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from batch.atomic_file import write_atomic
 from batch.errors import SettingsError
 from batch.i18n import N_, _, describe_os_error
+from batch.ooxml.archive import BROKEN_ZIP
 from batch.reporter.retry import ORIGINS, RowToCorrect, identify_rows, is_to_correct, rows_to_correct, write_rows
 from batch.reporter.rows import ReportInputs
 from batch.reporter.xlsx.new_workbook import MOST_ROWS
 
 _MOST_BYTES = 100_000
 """Of the part with the properties; ours has some hundred."""
+_UNREADABLE = (*BROKEN_ZIP, KeyError, OSError, RuntimeError, ValueError)
+"""Errors of a file that is none of ours: no archive, a damaged or protected one, or one without such a part."""
 _ANOTHER_NAME = N_("Name another file with --wrong-rows. Nothing was written.")
 
 
@@ -56,11 +59,15 @@ def _write_part(
     problems += write_rows(file, inputs, rows, subject=subject)
 
 
-def read_campaign(book: Path) -> Path | None:
-    """Return the campaign file that a workbook of wrong rows leads to; None for any other file, or when it is gone."""
+def read_campaign_path(book: Path) -> Path | None:
+    """Return the campaign file that a workbook of wrong rows leads to; None for any other file, or when it is gone.
+
+    Only a path that begins at the workbook is followed: a stranger's workbook names no other machine.
+    """
     subject = _properties(book).get("subject", "")
-    named = book.parent / subject
-    return named if subject.endswith(".toml") and named.is_file() else None
+    if not subject.endswith(".toml") or PureWindowsPath(subject).anchor:
+        return None
+    return named if (named := book.parent / subject).is_file() else None
 
 
 def _with_their_origins(inputs: ReportInputs) -> Iterator[RowToCorrect]:
@@ -73,11 +80,11 @@ def _with_their_origins(inputs: ReportInputs) -> Iterator[RowToCorrect]:
 
 
 def _name_campaign(campaign: Path, file: Path) -> str:
-    """Return the campaign's path as seen from the folder of `file`, with which it may be moved."""
+    """Return the campaign's path as seen from the folder of `file`, with which it may be moved; empty for none."""
     try:
         return os.path.relpath(campaign.absolute(), file.absolute().parent)
     except ValueError:  # another drive of Windows
-        return str(campaign.absolute())
+        return ""
 
 
 def _refuse_other_files(file: Path) -> None:
@@ -87,7 +94,7 @@ def _refuse_other_files(file: Path) -> None:
     try:
         with ZipFile(file) as book:
             is_ours = _properties(file).get("identifier") == identify_rows(book)
-    except (BadZipFile, KeyError, OSError, ValueError):
+    except _UNREADABLE:
         is_ours = False
     if not is_ours:
         words = _("There is a file {file} already, with corrections or of another program: it was left as it is.")
@@ -99,6 +106,6 @@ def _properties(book: Path) -> dict[str, str]:
     try:
         with ZipFile(book) as archive, archive.open("docProps/core.xml") as part:
             text = part.read(_MOST_BYTES).decode("utf-8", "replace")
-    except (BadZipFile, KeyError, OSError, ValueError, NotImplementedError, RuntimeError):
+    except _UNREADABLE:
         return {}
     return {name: html.unescape(value) for name, value in re.findall(r"<dc:(subject|identifier)>([^<]*)<", text)}

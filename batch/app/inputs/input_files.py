@@ -15,7 +15,7 @@ from batch.formatting import quote_path
 from batch.i18n import _
 from batch.ledger import Ledger
 from batch.model.runs import CAMPAIGN_FILE, RUN_NAME
-from batch.reporter import read_campaign
+from batch.reporter import read_campaign_path
 
 _SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 _RETRY = re.compile(r"retry(-\d+)?( \(\d\))?\.xlsx")
@@ -82,7 +82,7 @@ def find_campaign(sheets: Sequence[Path], named: Path | None, ledger: str | None
             run = opened.run(sheet.absolute().parent.name)
         if run is not None and CAMPAIGN_FILE in run.sheet_options:
             return Path(run.sheet_options[CAMPAIGN_FILE])
-    if not beside.exists() and (led := read_campaign(sheet)) is not None:
+    if not beside.exists() and (led := read_campaign_path(sheet)) is not None:
         return led
     if not beside.exists():
         raise SettingsError(

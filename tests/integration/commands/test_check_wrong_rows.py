@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import openpyxl
 import pytest
@@ -114,6 +115,30 @@ def test_what_a_person_wrote_is_never_overwritten(office: Office) -> None:
     office.refused(*named, other)
     assert (other.read_text(encoding="utf-8"), sheet.read_bytes()) == ("notas", contacts)
     assert "cannot be written" in office.refused(*named, office.folder / "nowhere" / "e.xlsx")
+
+
+def test_a_workbook_that_is_damaged_is_neither_followed_nor_overwritten(office: Office) -> None:
+    """A part that does not unzip is another program's."""
+    sheet, campaign = office.sheet([NO_AREA_CODE]), office.campaign()
+    file = office.folder / "errados.xlsx"
+    office.type("check", sheet, "-c", campaign, "--wrong-rows", file)
+    content = bytearray(file.read_bytes())
+    with ZipFile(file) as book:
+        place = book.getinfo("docProps/core.xml").header_offset + 60
+    content[place : place + 40] = b"\xff" * 40
+    file.write_bytes(content)
+    assert "another program" in office.refused("check", sheet, "-c", campaign, "--wrong-rows", file)
+    assert "errados.toml" in office.refused("check", file)
+
+
+@pytest.mark.parametrize("place", ["{folder}/teste.toml", "//server/share/teste.toml", "C:\\teste.toml"])
+def test_only_a_path_from_the_workbook_on_is_followed(office: Office, place: str) -> None:
+    """A stranger's workbook can name a file of another machine."""
+    office.campaign()
+    book = openpyxl.Workbook()
+    book.properties.subject = place.format(folder=office.folder)
+    book.save(office.folder / "estranha.xlsx")
+    assert "estranha.toml" in office.refused("check", office.folder / "estranha.xlsx")
 
 
 def test_without_a_wrong_row_there_is_no_file(office: Office) -> None:
