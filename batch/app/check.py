@@ -6,7 +6,7 @@ The forecast says when the messages would go, by rate, hours and caps together.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from batch.model.messages import TemplateField
 from batch.model.outcomes import ExitCode, Outcome, exit_code_of
 from batch.model.phone.brazil import zones_of
 from batch.model.reasons import Finding
-from batch.model.runs import Result, count_outcomes
+from batch.model.runs import NextStep, Result, count_outcomes
 from batch.model.sheets import SheetInfo
 
 _SOON = timedelta(minutes=1)
@@ -83,6 +83,17 @@ class Example:
         fields = [TemplateField(**each) for each in body.get("template_fields", [])]
         head = f"{body['template']['name']} ({body['template']['language']})"
         return [head, *(f"{field.label}: {field.value}" for field in fields)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageWords:
+    """Sentences of a check's page that the screen shows as well."""
+
+    headline: str
+    steps: Sequence[NextStep]
+    schedule: Sequence[tuple[str, str]]
+    """Label and value, as `facts`."""
+    facts: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

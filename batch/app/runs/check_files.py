@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from batch._version import __version__
-from batch.app.check import Check, open_check
+from batch.app.check import Check, PageWords, open_check
 from batch.app.inputs.campaign_sheet import Choices, reading_of
 from batch.app.inputs.plan_file import describe_plan, hash_head, hash_line
 from batch.app.inputs.staging import StagedSheet
@@ -22,9 +22,8 @@ from batch.control_characters import show_controls
 from batch.errors import SettingsError
 from batch.i18n import _, current_language, describe_os_error
 from batch.model.messages import TemplateField
-from batch.model.outcomes import Outcome
 from batch.model.reasons import sentence
-from batch.model.runs import NextStep, Run, Tally
+from batch.model.runs import Run, Tally
 from batch.reporter import (
     CHECKS,
     CheckPage,
@@ -39,16 +38,6 @@ from batch.reporter import (
 
 _LONGEST_STEM = 50
 """Characters of the sheet's name in that of its page."""
-
-
-class PageWords(NamedTuple):
-    """Sentences of a check's page that the screen shows as well."""
-
-    headline: str
-    steps: Sequence[tuple[Outcome, str, str, str]]
-    """Whose rows a step is about, its title, what to do, and the command."""
-    schedule: Sequence[tuple[str, str]]
-    facts: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,10 +97,7 @@ def _describe(sheet: Path, staged: StagedSheet, found: Check, inputs: ReportInpu
     return CheckPage(
         inputs=inputs,
         headline=words.headline,
-        steps=[
-            NextStep(outcome=outcome, title=title, words=about, commands=((command, ""),))
-            for outcome, title, about, command in words.steps
-        ],
+        steps=words.steps,
         warnings=(*found.info.warnings, *found.warnings),
         notes=[
             NoteSummary(

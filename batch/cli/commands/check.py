@@ -1,22 +1,22 @@
 """`wegly-batch check`."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from batch.app.check import Check
 from batch.app.inputs.input_files import find_campaign
 from batch.app.ledger_admin import exposure_warnings
 from batch.app.records.check import check_record
-from batch.app.runs.check_files import PageWords, check_with_files
+from batch.app.runs.check_files import check_with_files
 from batch.app.settings import token_expiry
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, repeat_typed, settings_from, shared_options
 from batch.cli.output.check import check_steps, check_text, page_words, wrong_rows_text
 from batch.cli.terminal import open_page, say, show, warn
-from batch.formatting import quote_path, to_json
+from batch.formatting import to_json
 from batch.i18n import _
 from batch.model.outcomes import ExitCode
 
@@ -59,10 +59,7 @@ def command(
     file, choices = find_campaign([sheet], campaign, settings.ledger), choices_from(options)
     more = repeat_typed(*_REPEATED)
 
-    def words(found: Check) -> PageWords:
-        return PageWords(*page_words(found, expires, sheet, more, f"wegly-batch run {quote_path(sheet)}{more}"))
-
-    page = words if opens else None
+    page = partial(page_words, expires=expires, sheet=sheet, options=more) if opens else None
     checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=page)
     found = checked.check
     steps = check_steps(found, sheet, more, rows=wrong_rows is None, page=not opens)

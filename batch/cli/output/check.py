@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import indent
 from zoneinfo import ZoneInfo
 
-from batch.app.check import Check, Example, Forecast
+from batch.app.check import Check, Example, Forecast, PageWords
 from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line, step_lines
 from batch.cli.terminal import bold
 from batch.formatting import format_day, format_duration, format_messages, format_rate, quote_path
@@ -16,7 +16,7 @@ from batch.model.messages import has_origins
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.reasons import Reason, explain, sentence
-from batch.model.runs import Result
+from batch.model.runs import NextStep, Result
 
 _Words = Callable[[int], str]
 _OTHERWISE: _Words = lambda n: ngettext("{n} by another rule", "{n} by other rules", n)  # noqa: E731 - as the table below
@@ -96,8 +96,12 @@ def check_steps(
         command = f"wegly-batch check {quote_path(sheet)} --open{options}"
         steps.append((_("All rows and messages as a page, what to fix first"), command))
     if found.to_send and not found.chosen:
-        steps.append((_("Send it"), f"wegly-batch run {quote_path(sheet)}{options}"))
+        steps.append((_("Send it"), _send_command(sheet, options)))
     return steps
+
+
+def _send_command(sheet: Path, options: str) -> str:
+    return f"wegly-batch run {quote_path(sheet)}{options}"
 
 
 def _rows_step(found: Check, sheet: Path, options: str) -> list[tuple[str, str]]:
@@ -116,28 +120,26 @@ def wrong_rows_text(files: Sequence[Path], problems: Sequence[str], options: str
     if not files:
         return _("No row is wrong: no file was written.")
     run = _("The wrong rows are in {file}. Correct them there, save it, and run it like a sheet:")
-    lines = [
-        line for file in files for line in (run.format(file=file), f"  wegly-batch run {quote_path(file)}{options}")
-    ]
+    lines = [line for file in files for line in (run.format(file=file), f"  {_send_command(file, options)}")]
     return "\n".join([*lines, *problems])
 
 
-def page_words(
-    found: Check, expires: datetime | None, sheet: Path, options: str, send: str
-) -> tuple[str, Sequence[tuple[Outcome, str, str, str]], list[tuple[str, str]], list[tuple[str, str]]]:
-    """Return headline, steps, schedule and facts of the page. `options`: of commands; `send`: the one that sends."""
-    wrong, steps = found.counts[Outcome.ERROR], list[tuple[Outcome, str, str, str]]()
-    rows = _rows_step(found, sheet, options)
+def page_words(found: Check, expires: datetime | None, sheet: Path, options: str) -> PageWords:
+    """Return what the page says besides the rows. `expires`: the token; `options`: as of `check_steps`."""
+    wrong, steps = found.counts[Outcome.ERROR], list[NextStep]()
+    rows, send = _rows_step(found, sheet, options), _send_command(sheet, options)
     if wrong:
         title = ngettext("{n} row to fix", "{n} rows to fix", wrong).format(n=number(wrong))
         about = _("Take them as a sheet of their own, correct them there, and run it; or correct your sheet.")
         if not rows:
             about = _("Correct them in this sheet, save it, and run it.")
-        steps.append((Outcome.ERROR, title, about, rows[0][1] if rows else send))
+        commands = ((rows[0][1] if rows else send, ""),)
+        steps.append(NextStep(outcome=Outcome.ERROR, title=title, words=about, commands=commands))
     if found.to_send:
         title = ngettext("{n} message is ready", "{n} messages are ready", found.to_send)
+        title = title.format(n=number(found.to_send))
         about = _("Look at some below. With --to and your own number the first one comes to you.")
-        steps.append((Outcome.PENDING, title.format(n=number(found.to_send)), about, send))
+        steps.append(NextStep(outcome=Outcome.PENDING, title=title, words=about, commands=((send, ""),)))
     messages = [(_("Messages"), f"{number(found.to_send)}, {_pace(found)}")] if found.to_send else []
     facts = [
         (_("Sheet"), sheet_line(found.info, sum(found.counts.values()))),
@@ -146,7 +148,8 @@ def page_words(
         (_("Ledger"), found.ledger),
         *_notified(found),
     ]
-    return _verdict(found), steps, [*messages, *schedule_lines(found.forecast, expires)], facts
+    schedule = [*messages, *schedule_lines(found.forecast, expires)]
+    return PageWords(headline=_verdict(found), steps=steps, schedule=schedule, facts=facts)
 
 
 def _preview(found: Check, chosen: Sequence[tuple[int, int]]) -> str:
