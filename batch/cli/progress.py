@@ -17,7 +17,7 @@ from batch.app.check import Check
 from batch.app.runs.progress import LOG_EVERY, Meter, RunProgress, Watcher
 from batch.cli.output.check import send_question
 from batch.cli.output.run import trial_question, waiting_text
-from batch.cli.terminal import can_colour, can_draw, columns_of, confirm, dress, say
+from batch.cli.terminal import can_colour, can_draw, confirm, render_text, say, terminal_width
 from batch.formatting import format_duration, format_moment, format_rate, format_short_rate
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
@@ -133,7 +133,7 @@ class Bar:
         if self._bar is None:
             return
         self._drawn = self._clock()
-        now, columns = self._meter.look(), (columns_of(sys.stderr) or _USUAL_COLUMNS) - 1
+        now, columns = self._meter.look(), (terminal_width(sys.stderr) or _USUAL_COLUMNS) - 1
         self._bar.n, self._bar.ncols = now.done, columns
         self._bar.bar_format = bar_line(now, columns, ended=ended, colour=self._colour)
         try:
@@ -146,7 +146,7 @@ class Bar:
         """Write a line above the bar."""
         if self._bar is not None:
             with suppress(OSError, ValueError):
-                self._bar.write(dress(text, sys.stderr), file=sys.stderr)
+                self._bar.write(render_text(text, sys.stderr), file=sys.stderr)
 
     def close(self) -> None:
         """Leave the last state as a line. May be called twice."""

@@ -46,7 +46,7 @@ def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 def say(text: str, *, err: bool = True, nl: bool = True) -> None:
     """Print a text for people: as `echo` does, folded where the terminal ends, and bold where it is marked so."""
-    click.echo(dress(text, sys.stderr if err else sys.stdout), err=err, nl=nl)  # noqa: TID251 - likewise
+    click.echo(render_text(text, sys.stderr if err else sys.stdout), err=err, nl=nl)  # noqa: TID251 - likewise
 
 
 def show(text: str, *, as_json: bool = False) -> None:
@@ -66,7 +66,7 @@ def bold(text: str) -> str:
     return f"{_BOLD}{text}{_PLAIN}"
 
 
-def columns_of(stream: TextIO) -> int | None:
+def terminal_width(stream: TextIO) -> int | None:
     """Return the width of the terminal at a stream; None for a file or a pipe, whose lines have any length."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
@@ -80,12 +80,12 @@ _USUAL_COLUMNS, _WIDEST = 80, 100
 
 def text_width(columns: int | None = None) -> int:
     """Return how many columns a text may take on a terminal so wide; None: on that of stderr."""
-    return min(columns or columns_of(sys.stderr) or _USUAL_COLUMNS, _WIDEST) - 1
+    return min(columns or terminal_width(sys.stderr) or _USUAL_COLUMNS, _WIDEST) - 1
 
 
-def dress(text: str, stream: TextIO) -> str:
+def render_text(text: str, stream: TextIO) -> str:
     """Return a text as a stream can show it: folded and bold on a terminal; a file gets its lines as they are."""
-    shown, columns = show_controls(text), columns_of(stream)
+    shown, columns = show_controls(text), terminal_width(stream)
     if columns is not None:
         shown = "\n".join(line for each in shown.split("\n") for line in fold(each, text_width(columns)))
     marks = ("\x1b[1m", "\x1b[0m") if stream.isatty() and can_colour() else ("", "")
@@ -109,7 +109,7 @@ def fold(line: str, width: int, hang: str | None = None) -> list[str]:
 
     `hang`: what stands before each further line; None: blanks, up to the text beside the line's label.
     """
-    if columns_taken(line) <= width:
+    if display_width(line) <= width:
         return [line]
     indent = len(line) - len(line.lstrip(" "))
     labels = [found.end() for found in _COLUMN.finditer(line) if found.end() <= width // 2]
@@ -117,8 +117,8 @@ def fold(line: str, width: int, hang: str | None = None) -> list[str]:
     lines, now = [], ""
     for unit in _UNIT.findall(line):
         word = unit.lstrip()
-        is_long = columns_taken(deep + word) > width
-        if not now or columns_taken(now + unit) <= width or (is_long and len(now) <= len(deep)):
+        is_long = display_width(deep + word) > width
+        if not now or display_width(now + unit) <= width or (is_long and len(now) <= len(deep)):
             now += unit
         else:
             lines.append(now)
@@ -127,7 +127,7 @@ def fold(line: str, width: int, hang: str | None = None) -> list[str]:
     return [*lines, now + line[len(line.rstrip()) :]]
 
 
-def columns_taken(text: str) -> int:
+def display_width(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
@@ -137,7 +137,7 @@ def columns_taken(text: str) -> int:
 
 def wrap(sentences: Iterable[str], indent: str = "") -> list[str]:
     """Return the lines of sentences, folded on a terminal; `indent` stands before each."""
-    has_terminal = columns_of(sys.stderr) is not None
+    has_terminal = terminal_width(sys.stderr) is not None
     return [
         line
         for each in sentences
@@ -157,7 +157,7 @@ def confirm(question: str) -> bool:
     Raises click.Abort on Ctrl+C and at the end of the input.
     """
     answers = _("y/N")
-    text = dress(f"{question} [{answers}]", sys.stderr)
+    text = render_text(f"{question} [{answers}]", sys.stderr)
     return click.prompt(text, default="", show_default=False, value_proc=parse_yes, err=True)  # noqa: TID251
 
 

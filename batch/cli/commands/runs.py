@@ -10,7 +10,7 @@ import click
 from batch.app.report import list_runs
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import settings_from, shared_options
-from batch.cli.terminal import columns_of, echo, say, show
+from batch.cli.terminal import echo, say, show, terminal_width
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, number
 from batch.model.messages import TRIAL
@@ -106,7 +106,7 @@ def command(*, campaign: str | None, limit: int | None, as_json: bool, **options
         echo(to_json(listing.summaries))
         return
     if listing.runs:
-        echo(runs_text(listing.runs, arrived=listing.arrived, columns=columns_of(sys.stdout)))
+        echo(runs_text(listing.runs, arrived=listing.arrived, columns=terminal_width(sys.stdout)))
     else:
         show(no_runs_text(campaign, listing.campaigns))
     say(_("Ledger: {place}").format(place=listing.ledger))

@@ -7,7 +7,7 @@ from batch.app.check import Check
 from batch.app.init.analyse import SheetAnalysis
 from batch.app.init.write import WrittenCampaign
 from batch.cli.output.layout import labelled_lines, outcome_table, row_label, section, sheet_line
-from batch.cli.terminal import columns_taken, text_width, wrap
+from batch.cli.terminal import display_width, text_width, wrap
 from batch.control_characters import show_controls
 from batch.formatting import format_messages
 from batch.i18n import N_, _, ngettext, number
@@ -35,7 +35,7 @@ def columns_text(analysis: SheetAnalysis) -> str:
 def column_lines(columns: Sequence[str], rows: Sequence[SheetRow]) -> list[str]:
     """The numbered columns of a sheet, each with its cells in these rows, on lines that fit the terminal."""
     names = [_clip(name, _LONGEST_NAME) for name in columns[:_MOST_COLUMNS]]
-    width = max(map(columns_taken, names), default=0)
+    width = max(map(display_width, names), default=0)
     numbers = len(str(len(names)))
     room = text_width() - 2 * len(_GAP) - numbers - width
     cell = max(8, room // max(1, len(rows)) - len(_GAP))
@@ -54,15 +54,15 @@ def _line(name: str, width: int, cells: Sequence[str], cell: int) -> str:
 
 
 def _pad(text: str, width: int) -> str:
-    return text + " " * (width - columns_taken(text))
+    return text + " " * (width - display_width(text))
 
 
 def _clip(text: str, width: int) -> str:
     """Return a text on one line, with an ellipsis where it is longer."""
     shown = " ".join(show_controls(text).split())
-    if columns_taken(shown) <= width:
+    if display_width(shown) <= width:
         return shown
-    while columns_taken(shown) > width - 3:
+    while display_width(shown) > width - 3:
         shown = shown[:-1]
     return f"{shown}..."
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 
 from batch.cli import terminal
-from batch.cli.terminal import bold, dress, fold
+from batch.cli.terminal import bold, fold, render_text
 
 
 class Screen(StringIO):
@@ -19,7 +19,7 @@ class Screen(StringIO):
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     """A terminal of 80 columns."""
-    monkeypatch.setattr(terminal, "columns_of", lambda stream: 80 if stream.isatty() else None)
+    monkeypatch.setattr(terminal, "terminal_width", lambda stream: 80 if stream.isatty() else None)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("WT_SESSION", "1")  # Windows Terminal, which knows the signs of bold; elsewhere it means nothing
@@ -72,14 +72,14 @@ def test_wide_characters_count_twice() -> None:
 def test_a_terminal_gets_folds_and_bold_and_a_file_neither(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     """NO_COLOR turns the bold off."""
     text = bold("Enviadas: 3") + "\n" + "palavra " * 12 + "fim"
-    assert dress(text, screen).split("\n")[0] == "\x1b[1mEnviadas: 3\x1b[0m"
-    assert len(dress(text, screen).split("\n")) == 3
-    assert dress(text, StringIO()) == "Enviadas: 3\n" + "palavra " * 12 + "fim"
+    assert render_text(text, screen).split("\n")[0] == "\x1b[1mEnviadas: 3\x1b[0m"
+    assert len(render_text(text, screen).split("\n")) == 3
+    assert render_text(text, StringIO()) == "Enviadas: 3\n" + "palavra " * 12 + "fim"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert dress(text, screen).split("\n")[0] == "Enviadas: 3"
+    assert render_text(text, screen).split("\n")[0] == "Enviadas: 3"
     assert os.environ["NO_COLOR"]
 
 
 def test_what_a_cell_holds_draws_nothing(screen: Screen) -> None:
     """Also beside what is bold."""
-    assert dress(bold("\x1b[31mAna"), screen) == "\x1b[1m\\x1b[31mAna\x1b[0m"
+    assert render_text(bold("\x1b[31mAna"), screen) == "\x1b[1m\\x1b[31mAna\x1b[0m"
