@@ -4,7 +4,7 @@ It knows the ledger and the API only by the protocols in `ports`. Invariants:
 
 * A worker waits for its start slot, claims and connects a little before it, posts once at its moment, and records or
   releases the claim; nothing else makes a POST.
-* Each sender has its own rate limiter, workers and stop signal. Causes that concern all senders (a signal, the ledger,
+* Each sender has its own start slots, workers and stop signal. Causes that concern all senders (a signal, the ledger,
   the clock, the token) stop every one of them.
 * A message that a rule keeps back is passed over or deferred, never held by a claim.
 * A claim that did not send is released before any wait, so open claims are attempts in flight.
@@ -16,6 +16,6 @@ from batch.pool.attempt import ledger_failure
 from batch.pool.deferred import NEVER
 from batch.pool.pool import NOTHING_SENT, Pool, PoolResult
 from batch.pool.ports import PoolSettings, Progress
-from batch.pool.rate_limiter import precise_loop
 from batch.pool.retries import RetryRules
+from batch.pool.start_slots import precise_loop
 from batch.pool.stop import StopRules, StopSignal, stop_on_signals

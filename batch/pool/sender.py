@@ -18,8 +18,8 @@ from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.attempt import Attempt, AttemptRunner, ledger_failure
 from batch.pool.deferred import Deferral, Deferrals, DeferredQueue, RecipientHours
 from batch.pool.ports import ChatsPort, PoolSettings, Progress
-from batch.pool.rate_limiter import AchievedRate, RateLimiter, StartSlot
 from batch.pool.retries import RetryCounter
+from batch.pool.start_slots import AchievedRate, StartSlot, StartSlots
 from batch.pool.stop import CLOCK_OFF, OutcomeMonitor
 
 CAP_PATIENCE = timedelta(minutes=2)
@@ -63,7 +63,7 @@ class SenderPool:
         self._settings = settings
         self._progress = progress
         self._loop = asyncio.get_running_loop()
-        self._limiter = RateLimiter(settings.rate, self.stop)
+        self._slots = StartSlots(settings.rate, self.stop)
         self._monitor = OutcomeMonitor(settings.stop)
         self._hours = RecipientHours(settings.hours, settings.home)
         self._deferred = DeferredQueue()
@@ -84,7 +84,7 @@ class SenderPool:
             sender=self.sender,
             attempts=self.starts.count,
             achieved_rate=self.starts.rate,
-            slowed=self._limiter.cuts,
+            slowed=self._slots.cuts,
             cause=self.stop.cause.value if self.stop.cause else None,
             pending=self.deferral.finding if self.deferral else None,
         )
@@ -180,7 +180,7 @@ class SenderPool:
 
         None: the job is not ours, or not for now.
         """
-        while (slot := await self._limiter.next_slot()) is not None:
+        while (slot := await self._slots.next_slot()) is not None:
             if not self._runner.check_clock() or self._pass_over(job):
                 return None
             if self._runner.look is not None:
@@ -211,7 +211,7 @@ class SenderPool:
         """Wait for the moment of the start; when it does not come, or this is cancelled, give the claim back."""
         started = False
         try:
-            started = await self._limiter.start(slot)
+            started = await self._slots.start(slot)
             # A job that waited past the end of its hours is passed over.
             started = started and self._hours.closed_until(job, self._runner.now()) is None
         finally:
@@ -272,9 +272,9 @@ class SenderPool:
     def _heed(self, verdict: Verdict) -> None:
         """Pause, slow down or stop, as an answer asks; before anything waits, so that no attempt starts meanwhile."""
         if verdict.slow_down:
-            self._limiter.slow_down()
+            self._slots.slow_down()
         if verdict.pause is not None:
-            self._limiter.pause(verdict.pause)
+            self._slots.pause(verdict.pause)
         if verdict.stop:
             # Where others were answered the address is right: it is this sender that the API does not know.
             known = verdict.finding.reason is Reason.WRONG_ADDRESS and self._runner.answered

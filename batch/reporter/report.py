@@ -31,7 +31,7 @@ from batch.reporter.rows import (
 )
 from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.summary_json import summary_bytes
-from batch.reporter.xlsx.workbook import write_workbook
+from batch.reporter.xlsx.report_xlsx import write_workbook
 
 _REDACTED = N_(
     "This report is made to be passed on: phones are masked, and of the sheet it has the row numbers only. "

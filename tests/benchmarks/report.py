@@ -34,7 +34,7 @@ from batch.reporter import COLUMNS, SourceSheet
 from batch.reporter.columns import SENT_AT
 from batch.reporter.rows import ReportInputs, ResultSpool, make_row_renderer
 from batch.reporter.statistics import collect_statistics
-from batch.reporter.xlsx.workbook import write_workbook
+from batch.reporter.xlsx.report_xlsx import write_workbook
 
 __all__ = ["KINDS", "Measured", "measure"]
 

@@ -127,7 +127,7 @@ def test_a_number_of_any_length_takes_no_report(tmp_path: Path, parts: Parts) ->
         ("report.write_retries", "retry.xlsx"),
         ("report.write_html", "report.html"),
         ("report.write_csv", "results.csv"),
-        ("xlsx.workbook._clean", "report.xlsx"),
+        ("xlsx.report_xlsx._clean", "report.xlsx"),
     ],
 )
 def test_what_ends_one_file_ends_no_other(tmp_path: Path, place: str, file: str) -> None:

@@ -45,7 +45,7 @@ from batch.model.reasons import Reason
 from batch.model.verdicts import Verdict
 from batch.pool import attempt, pacing
 from batch.pool.deferred import DeferredQueue, RecipientHours
-from batch.pool.rate_limiter import RateLimiter, StartSlot
+from batch.pool.start_slots import StartSlot, StartSlots
 
 SEEDS = 100
 ENOUGH = 1500
@@ -214,7 +214,7 @@ def writes_are_not_repeated(patch: pytest.MonkeyPatch) -> None:
 
 def pauses_are_ignored(patch: pytest.MonkeyPatch) -> None:
     """A throttle that does not hear Retry-After."""
-    patch.setattr(RateLimiter, "pause", lambda *_: None)
+    patch.setattr(StartSlots, "pause", lambda *_: None)
 
 
 def pauses_hold_one_worker_only(patch: pytest.MonkeyPatch) -> None:
@@ -286,11 +286,11 @@ def the_cap_never_refuses(patch: pytest.MonkeyPatch) -> None:
 
 def the_hours_are_not_asked_at_the_start(patch: pytest.MonkeyPatch) -> None:
     """A worker that asks for the hours before its claim, but not when the post begins, which may be much later."""
-    start, closed_until = RateLimiter.start, RecipientHours.closed_until
+    start, closed_until = StartSlots.start, RecipientHours.closed_until
     starting: list[bool] = []
 
-    async def noted(limiter: RateLimiter, slot: StartSlot) -> bool:
-        starting[:] = [await start(limiter, slot)]
+    async def noted(slots: StartSlots, slot: StartSlot) -> bool:
+        starting[:] = [await start(slots, slot)]
         return starting[0]
 
     def blind(hours: RecipientHours, job: Job, now: datetime) -> datetime | None:
@@ -298,7 +298,7 @@ def the_hours_are_not_asked_at_the_start(patch: pytest.MonkeyPatch) -> None:
         starting.clear()
         return None if asked_at_start else closed_until(hours, job, now)
 
-    patch.setattr(RateLimiter, "start", noted)
+    patch.setattr(StartSlots, "start", noted)
     patch.setattr(RecipientHours, "closed_until", blind)
 
 

@@ -1,4 +1,4 @@
-"""Rate limiter of one sender on the event loop's clock, and the rate it achieved."""
+"""Start slots of one sender on the event loop's clock, and the rate it achieved."""
 
 import asyncio
 import sys
@@ -30,8 +30,8 @@ class StartSlot:
     generation: int
 
 
-class RateLimiter:
-    """The pace of one sender. Must be made and used on a running event loop."""
+class StartSlots:
+    """Hands out the start slots of one sender. Must be made and used on a running event loop."""
 
     def __init__(self, rate: float, stop: StopSignal) -> None:
         self._loop = asyncio.get_running_loop()
