@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from batch.ledger import Ledger, Owner
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import SendQueue
+from batch.ledger.storage.writer import Kind, write_group
 from batch.model.contact_limits import ContactLimits
 
 T = TypeVar("T")
@@ -90,17 +91,18 @@ class InlineWriter:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def submit(self, write: Callable[[Connection], T], future: asyncio.Future[T]) -> None:
+    def submit(self, kind: Kind[Any, T], value: object, future: asyncio.Future[T]) -> None:
         with self._engine.begin() as connection:
-            future.set_result(write(connection))
+            (done,) = write_group(connection, [(kind, value, future)])
+        future.set_result(done)
 
 
 @pytest.fixture
-def inline_sending() -> Callable[[Ledger, Owner], SendQueue]:
-    """What `Ledger.sending` gives, for loops with a virtual clock."""
+def inline_sending() -> Callable[..., SendQueue]:
+    """What `Ledger.open_queue` gives, for loops with a virtual clock."""
 
-    def make(ledger: Ledger, owner: Owner) -> SendQueue:
-        limiter = ContactLimiter(ContactLimits(), endpoint="", hashes=ledger.hashes)
+    def make(ledger: Ledger, owner: Owner, rules: ContactLimits | None = None, endpoint: str = "") -> SendQueue:
+        limiter = ContactLimiter(rules or ContactLimits(), endpoint=endpoint, hashes=ledger.hashes)
         return SendQueue(ledger._engine, InlineWriter(ledger._engine), owner, limiter)  # type: ignore[arg-type]
 
     return make

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from batch.chats.transport.exceptions import FAULT_WORDS, Fault
 from batch.errors import CampaignError, LedgerFailed
 from batch.i18n import _, use_language
 from batch.ledger.storage.engine import memory_engine
-from batch.ledger.storage.writer import Writer
+from batch.ledger.storage.writer import Kind, Writer
 from batch.loader.filters.dates import date_filter
 from batch.loader.filters.money import brl
 from batch.loader.formats.cell_text import error_cell
@@ -275,12 +275,12 @@ def test_every_step_of_time_has_its_heading() -> None:
 def test_the_ledgers_thread_speaks_the_language_of_who_opened_it() -> None:
     """An error made in the thread that writes is a sentence for the same person."""
 
-    def broken(_connection: Connection) -> None:
+    def broken(_connection: Connection, _values: Sequence[None]) -> list[None]:
         raise SQLAlchemyError("defeito")
 
     async def write(writer: Writer) -> None:
         future = asyncio.get_running_loop().create_future()
-        writer.submit(broken, future)
+        writer.submit(Kind(0, broken), None, future)
         await future
 
     with Writer(memory_engine()) as writer, pytest.raises(LedgerFailed) as failed:

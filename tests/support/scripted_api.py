@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from batch.ledger import Ledger, Owner, StagedRow
-from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import SendQueue
 from batch.model.contact_limits import ContactLimits
 from batch.model.messages import message_key
@@ -122,7 +121,7 @@ class World:
 
     ledger: Ledger
     virtually: InVirtualTime
-    inline: Callable[[Ledger, Owner], SendQueue]
+    inline: Callable[..., SendQueue]
     progress: Nobody = field(default_factory=Nobody)
     stop: StopSignal | None = None
     name: str = "r1"
@@ -153,8 +152,7 @@ class World:
             loop = asyncio.get_running_loop()
             started = loop.time()
             self.stop = StopSignal()
-            sending = self.inline(self.ledger, Owner.here(self.name))
-            sending._limiter = ContactLimiter(rules or ContactLimits(), endpoint="e", hashes=self.ledger.hashes)
+            sending = self.inline(self.ledger, Owner.here(self.name), rules, "e")
             pool = Pool(
                 ledger=attempts(sending) if attempts else sending,
                 client=api.client,

@@ -1,13 +1,14 @@
 """Claim, release, record: the three writes around a POST, and what becomes of the claims of a run that died.
 
-A claim is one conditional UPDATE per key; only who got the row back may post. Each function takes the connection of a
-transaction that its caller commits, so that several workers share one commit: nothing is durable on return. The
-statements are made once: building one costs more than running it.
+A claim is one conditional UPDATE per key; only who got the row back may post. Each of them takes all writes of its kind
+in one transaction, which its caller commits, and returns their results in order: several workers share one commit, and
+nothing is durable on return. The statements are made once: building one costs more than running it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -38,6 +39,33 @@ class Claim:
     key: str
     attempt: int
     owner: Owner
+
+
+class Wanted(NamedTuple):
+    """A message to be claimed, at that time by the wall clock."""
+
+    job: Job
+    now: datetime
+
+
+class Unsent(NamedTuple):
+    """A claim with which certainly nothing was sent."""
+
+    held: Claim
+    finding: Finding | None
+    """Why; None leaves the earlier one."""
+    status: int | None
+    """Of the API's answer, a refusal; None: no request was made, and the attempt does not count."""
+
+
+class Ended(NamedTuple):
+    """An attempt with an outcome."""
+
+    held: Claim
+    verdict: Verdict
+    duration_ms: int
+    began: datetime | None
+    """By the wall clock; None leaves the claim's time."""
 
 
 _HELD = (
@@ -90,13 +118,19 @@ _ENDPOINT = sa.select(messages.c.endpoint).where(messages.c.key == sa.bindparam(
 
 
 def claim(
-    connection: sa.Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter
-) -> Claim | ClaimRefusal | None:
-    """Take a pending message. ClaimRefusal when a contact limit keeps it back, None when it is not pending (any more).
+    connection: sa.Connection, wanted: Sequence[Wanted], *, owner: Owner, rules: ContactLimiter
+) -> list[Claim | ClaimRefusal | None]:
+    """Take pending messages. ClaimRefusal when a contact limit keeps one back, None when it is not pending (any more).
 
     Suppression, history, spacing and caps are judged here again, whatever the plan found: the person may have opted
     out, or been messaged by another run.
     """
+    return [_claim(connection, job, owner, now, rules) for job, now in wanted]
+
+
+def _claim(
+    connection: sa.Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter
+) -> Claim | ClaimRefusal | None:
     if (full := rules.cap_refuses(connection, job, now)) is not None:
         return full
     by = {"claim_run": owner.run, "claim_host": owner.host, "claim_pid": owner.pid}
@@ -109,15 +143,13 @@ def claim(
     return Claim(key=job.key, attempt=taken[0], owner=owner)
 
 
-def release(
-    connection: sa.Connection, held: Claim, finding: Finding | None, *, status: int | None, rules: ContactLimiter
-) -> bool:
-    """Give back a claim that certainly sent nothing: the message is pending again. False when it was not ours any more.
+def release(connection: sa.Connection, unsent: Sequence[Unsent], *, rules: ContactLimiter) -> list[bool]:
+    """Give back claims: the messages are pending again. False for one that was not ours any more."""
+    return [_release(connection, each, rules) for each in unsent]
 
-    Args:
-        finding: Why; None leaves the earlier one.
-        status: Of the API's answer, a refusal; None: no request was made, and the attempt does not count.
-    """
+
+def _release(connection: sa.Connection, unsent: Unsent, rules: ContactLimiter) -> bool:
+    held, finding, status = unsent
     values: dict[str, Any] = {"state": State.PENDING.value, **NO_CLAIM, "http_status": status}
     if finding:
         values["findings"] = findings_to_json([finding])
@@ -127,11 +159,15 @@ def release(
     return released
 
 
-def withdraw(connection: sa.Connection, key: str, owner: Owner, rules: ContactLimiter) -> bool:
-    """Make a message pending again that this run claimed without learning of it, and so did not post.
+def withdraw(connection: sa.Connection, keys: Sequence[str], *, owner: Owner, rules: ContactLimiter) -> list[bool]:
+    """Make messages pending again that this run claimed without learning of it, and so did not post.
 
-    For a claim whose commit failed in a way that leaves open whether it took effect. False when it did not.
+    For claims whose commit failed in a way that leaves open whether they took effect. False for one that did not.
     """
+    return [_withdraw(connection, key, owner, rules) for key in keys]
+
+
+def _withdraw(connection: sa.Connection, key: str, owner: Owner, rules: ContactLimiter) -> bool:
     open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
     values = {"state": State.PENDING.value, "attempts": messages.c.attempts - 1, **NO_CLAIM}
     withdrawn = connection.execute(sa.update(messages).where(*open_claim).values(values)).rowcount == 1
@@ -139,21 +175,18 @@ def withdraw(connection: sa.Connection, key: str, owner: Owner, rules: ContactLi
     return withdrawn
 
 
-def record(
-    connection: sa.Connection,
-    held: Claim,
-    verdict: Verdict,
-    *,
-    duration_ms: int,
-    began: datetime | None,
-    rules: ContactLimiter,
-) -> Outcome | None:
-    """Write the outcome of an attempt; return it as the ledger has it now, None when the claim was not ours any more.
+def record(connection: sa.Connection, ended: Sequence[Ended], *, rules: ContactLimiter) -> list[Outcome | None]:
+    """Write the outcomes of attempts; return them as the ledger has them now, None where a claim was not ours any more.
 
     By the ledger's knowledge of the chat, `success` may have become `reused`. A claim of ours that was taken for dead
     and made `unknown` is still ours to correct: we know better. A person who has stopped marketing (131050) is
-    suppressed by the same write. `began`: when the attempt began, by the wall clock; None leaves the claim's time.
+    suppressed by the same write.
     """
+    return [_record(connection, each, rules) for each in ended]
+
+
+def _record(connection: sa.Connection, ended: Ended, rules: ContactLimiter) -> Outcome | None:
+    held, verdict, duration_ms, began = ended
     outcome, evidence, finding = verdict.outcome, None, verdict.finding
     signs = verdict.signs
     if signs is not None:
@@ -172,8 +205,8 @@ def record(
         "began": began,
     }
     recorded = _RECORD.run(connection, values).rowcount == 1
-    ended = began + timedelta(milliseconds=duration_ms) if began is not None else None
-    rules.note_end(held.key, None if outcome is Outcome.ERROR else ended)
+    until = began + timedelta(milliseconds=duration_ms) if began is not None else None
+    rules.note_end(held.key, None if outcome is Outcome.ERROR else until)
     if not recorded:
         return None
     if finding.reason is Reason.OPTED_OUT:

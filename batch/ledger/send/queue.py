@@ -3,27 +3,26 @@
 import asyncio
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from batch.ledger.send import claims
-from batch.ledger.send.claims import Claim
+from batch.ledger.send.claims import Claim, Ended, Unsent, Wanted
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.storage.engine import connect_to_read, pages
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import State, messages, rows
-from batch.ledger.storage.writer import Writer
+from batch.ledger.storage.writer import Kind, R, V, Writer
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.verdicts import ClaimRefusal, Verdict
 
-T = TypeVar("T")
 _PAGE = 500  # jobs read at a time
 _JOBS = rows.join(messages, messages.c.key == rows.c.key)
 JobRows = Mapping[str, "array[int]"]
@@ -49,6 +48,11 @@ class SendQueue:
         self._owner = owner
         self._limiter = limiter
         self._job_rows = planned
+        # What has ended is written first: it may free a place under a cap. A claim is withdrawn after it was made.
+        self._records = Kind(0, partial(claims.record, rules=limiter))
+        self._releases = Kind(1, partial(claims.release, rules=limiter))
+        self._claims = Kind(2, partial(claims.claim, owner=owner, rules=limiter))
+        self._withdrawals = Kind(3, partial(claims.withdraw, owner=owner, rules=limiter))
 
     def senders(self) -> list[str]:
         """Return the senders of the run's jobs, sorted."""
@@ -95,25 +99,25 @@ class SendQueue:
 
     def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | ClaimRefusal | None]:
         """Take a pending message; ClaimRefusal when a contact limit keeps it back, None when it cannot be had."""
-        return self._write(claims.claim, job=job, owner=self._owner, now=now)
+        return self._write(self._claims, Wanted(job, now))
 
     def withdraw(self, key: str) -> asyncio.Future[bool]:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
-        return self._write(claims.withdraw, key=key, owner=self._owner)
+        return self._write(self._withdrawals, key)
 
     def release(self, held: Claim, finding: Finding | None, *, status: int | None = None) -> asyncio.Future[bool]:
-        """Give back a claim that certainly sent nothing. Arguments and result as in `claims.release`."""
-        return self._write(claims.release, held=held, finding=finding, status=status)
+        """Give back a claim that certainly sent nothing. Arguments as of `claims.Unsent`, result as of `release`."""
+        return self._write(self._releases, Unsent(held, finding, status))
 
     def record(
         self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None
     ) -> asyncio.Future[Outcome | None]:
-        """Write the outcome of an attempt. Arguments and result as in `claims.record`."""
-        return self._write(claims.record, held=held, verdict=verdict, duration_ms=duration_ms, began=began)
+        """Write the outcome of an attempt. Arguments as of `claims.Ended`, result as of `claims.record`."""
+        return self._write(self._records, Ended(held, verdict, duration_ms, began))
 
-    def _write(self, write: Callable[..., T], **values: Any) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._writer.submit(partial(write, rules=self._limiter, **values), future)
+    def _write(self, kind: Kind[V, R], value: V) -> asyncio.Future[R]:
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._writer.submit(kind, value, future)
         return future
 
 

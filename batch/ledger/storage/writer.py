@@ -1,7 +1,8 @@
 """The writer thread: writes that wait when it is free share a transaction, and so one fsync.
 
-Alone, a write is committed at once; under load, commits follow each other no closer than some milliseconds, so that
-groups form: a commit costs as much as ten writes, in CPU as on the disk, and wakes both threads.
+A group is written kind by kind, all writes of one kind by one call: a database may take them in one statement. Alone,
+a write is committed at once; under load, commits follow each other no closer than some milliseconds, so that groups
+form: a commit costs as much as ten writes, in CPU as on the disk, and wakes both threads.
 """
 
 from __future__ import annotations
@@ -12,23 +13,36 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import dataclass
+from operator import attrgetter
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import shrink_cache, write_failure
 
-T = TypeVar("T")
-Write = Callable[[sa.Connection], Any]
-Group = Sequence[tuple[Write, "asyncio.Future[Any]"]]
+V = TypeVar("V")
+R = TypeVar("R")
 _MOST = 512  # writes in one transaction: bounds how long the first of them waits
 _APART, _FAR_APART = 0.01, 0.02
 """Seconds between the beginnings of two commits, at the least: more of them, the more there is to write. A claim is
 made 20 ms before its start, that of a fast sender 35 ms."""
 _BUSY = 800
 """Writes a second from which commits move apart: who writes less does not wait, for its workers may be few."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kind(Generic[V, R]):
+    """A kind of writes. Those of a group are written in the order of their turns, whatever came first."""
+
+    turn: int
+    write: Callable[[sa.Connection, Sequence[V]], Sequence[R]]
+    """Writes all values of the kind in the connection's transaction; returns a result for each, in their order."""
+
+
+Group = Sequence[tuple[Kind[Any, Any], Any, "asyncio.Future[Any]"]]
 
 
 class Writer:
@@ -40,7 +54,7 @@ class Writer:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._connection: sa.Connection | None = None
-        self._writes: SimpleQueue[tuple[Write, asyncio.Future[Any]] | None] = SimpleQueue()
+        self._writes: SimpleQueue[tuple[Kind[Any, Any], Any, asyncio.Future[Any]] | None] = SimpleQueue()
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._work,), name="ledger-writer", daemon=True
         )
@@ -53,13 +67,13 @@ class Writer:
         self._writes.put(None)
         self._thread.join()
 
-    def submit(self, write: Callable[[sa.Connection], T], future: asyncio.Future[T]) -> None:
-        """Run `write` in a transaction soon. `future` resolves after its commit: what it did is durable then.
+    def submit(self, kind: Kind[V, R], value: V, future: asyncio.Future[R]) -> None:
+        """Write `value` in a transaction soon. `future` resolves after its commit: what it did is durable then.
 
         The future gets LedgerFailed when the transaction failed; whether it took effect is then doubtful, and the
         caller must not act as if it had. Nothing is given to a future that is done, or whose loop is closed.
         """
-        self._writes.put((write, future))
+        self._writes.put((kind, value, future))
 
     def _work(self) -> None:
         begun, apart = 0.0, _APART
@@ -75,7 +89,7 @@ class Writer:
             apart = min(max(_APART, len(group) / _BUSY), _FAR_APART)
             done = self._commit(group)
             # One call for the group: to wake a loop costs more than a write.
-            for loop in {future.get_loop() for _write, future in group}:
+            for loop in {future.get_loop() for _kind, _value, future in group}:
                 with suppress(RuntimeError):  # it is closed
                     loop.call_soon_threadsafe(deliver, group, done, loop)
         self._disconnect()
@@ -85,7 +99,7 @@ class Writer:
         try:
             connection = self._connected()
             with connection.begin():
-                return [write(connection) for write, _future in group]
+                return write_group(connection, group)
         except sa.exc.SQLAlchemyError as error:
             failed = write_failure(error, N_("sending"), _("Run the same command again: it sends what is left."))
             failed.__cause__ = error
@@ -111,9 +125,19 @@ class Writer:
                 connection.close()
 
 
+def write_group(connection: sa.Connection, group: Group) -> list[Any]:
+    """Write a group, kind by kind, in the connection's transaction; return the results in the group's order."""
+    values: dict[Kind[Any, Any], list[Any]] = {}
+    for kind, value, _future in group:
+        values.setdefault(kind, []).append(value)
+    kinds = sorted(values, key=attrgetter("turn"))
+    done = {kind: iter(kind.write(connection, values[kind])) for kind in kinds}
+    return [next(done[kind]) for kind, _value, _future in group]
+
+
 def deliver(group: Group, done: Sequence[Any] | Exception, loop: asyncio.AbstractEventLoop) -> None:
     """Give the futures of a loop, on which it is called, the results of their writes, or why these failed."""
-    for number, (_write, future) in enumerate(group):
+    for number, (_kind, _value, future) in enumerate(group):
         if future.done() or future.get_loop() is not loop:
             continue
         if isinstance(done, Exception):

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -32,11 +32,11 @@ from batch.ledger.plan import staging
 from batch.ledger.plan import undelivered as plan_rules
 from batch.ledger.send import claims
 from batch.ledger.send import contact_limits as outreach
-from batch.ledger.send.claims import Claim
+from batch.ledger.send.claims import Claim, Ended, Wanted
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.schema import State, messages
-from batch.ledger.storage.writer import Writer
+from batch.ledger.storage.writer import Writer, write_group
 from batch.model import delivery
 from batch.model.delivery import DeliveryCounts, DeliveryState
 from batch.model.messages import Job
@@ -109,12 +109,16 @@ def test_a_seed_is_a_world(seed: int) -> None:
 def claim_always_wins(patch: pytest.MonkeyPatch) -> None:
     """A claim that does not look whether the message is pending."""
 
-    def claim(connection: Connection, job: Job, owner: Owner, now: datetime, rules: ContactLimiter) -> Claim:
-        taken = {"state": "claimed", "claim_run": owner.run, "attempts": messages.c.attempts + 1, "sent_at": now}
-        mine = update(messages).where(messages.c.key == job.key).values(taken).returning(messages.c.attempts)
-        return Claim(key=job.key, attempt=connection.execute(mine).scalar_one(), owner=owner)
+    def claim(connection: Connection, wanted: Sequence[Wanted], *, owner: Owner, rules: ContactLimiter) -> list[Claim]:
+        return [_take(connection, job, owner, now) for job, now in wanted]
 
     patch.setattr(claims, "claim", claim)
+
+
+def _take(connection: Connection, job: Job, owner: Owner, now: datetime) -> Claim:
+    taken = {"state": "claimed", "claim_run": owner.run, "attempts": messages.c.attempts + 1, "sent_at": now}
+    mine = update(messages).where(messages.c.key == job.key).values(taken).returning(messages.c.attempts)
+    return Claim(key=job.key, attempt=connection.execute(mine).scalar_one(), owner=owner)
 
 
 def _misjudge(patch: pytest.MonkeyPatch, wrong: Callable[[Verdict], bool], **values: Any) -> None:
@@ -145,7 +149,7 @@ def refusals_are_unknown(patch: pytest.MonkeyPatch) -> None:
 
 def releases_are_skipped(patch: pytest.MonkeyPatch) -> None:
     """A ledger that does not give a claim back."""
-    patch.setattr(claims, "release", lambda *_, **__: True)
+    patch.setattr(claims, "release", lambda _connection, unsent, **_: [True] * len(unsent))
 
 
 def dead_claims_wait_again(patch: pytest.MonkeyPatch) -> None:
@@ -184,9 +188,10 @@ def payloads_are_kept(patch: pytest.MonkeyPatch) -> None:
     """A ledger that keeps a person's values after the message is done."""
     record = claims.record
 
-    def keeping(connection: Connection, held: Claim, verdict: Verdict, **more: Any) -> Any:
-        recorded = record(connection, held, verdict, **more)
-        connection.execute(update(messages).where(messages.c.key == held.key).values(payload="{}"))
+    def keeping(connection: Connection, ended: Sequence[Ended], **more: Any) -> Any:
+        recorded = record(connection, ended, **more)
+        keys = [each.held.key for each in ended]
+        connection.execute(update(messages).where(messages.c.key.in_(keys)).values(payload="{}"))
         return recorded
 
     patch.setattr(claims, "record", keeping)
@@ -199,7 +204,7 @@ def told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
         done: list[Any] = []
         try:
             with writer._engine.begin() as connection:
-                done += [write(connection) for write, _ in group]
+                done += write_group(connection, group)
         except SQLAlchemyError as error:
             return done or LedgerFailed(str(error))
         return done
@@ -376,9 +381,10 @@ def replacements_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A ledger that does not keep of a message that was sent which failed one it replaces."""
     record = claims.record
 
-    def forgetting(connection: Connection, held: Claim, verdict: Verdict, **more: Any) -> Any:
-        recorded = record(connection, held, verdict, **more)
-        connection.execute(update(messages).where(messages.c.key == held.key).values(retry_of=None))
+    def forgetting(connection: Connection, ended: Sequence[Ended], **more: Any) -> Any:
+        recorded = record(connection, ended, **more)
+        keys = [each.held.key for each in ended]
+        connection.execute(update(messages).where(messages.c.key.in_(keys)).values(retry_of=None))
         return recorded
 
     patch.setattr(claims, "record", forgetting)

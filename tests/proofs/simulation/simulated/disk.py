@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from batch.ledger import Ledger
-from batch.ledger.send.claims import Claim
+from batch.ledger.send.claims import Claim, Ended, Wanted
 from batch.ledger.storage.engine import configure_connections, migrate
 from batch.ledger.storage.schema import SCHEMA_VERSION
-from batch.ledger.storage.writer import Writer, deliver
+from batch.ledger.storage.writer import Group, Kind, R, V, Writer, deliver
 from simulated.process import PROCESS, Killed, Process
 
 __all__ = ["Disk", "SimulatedWriter", "Trouble", "in_memory", "on_file"]
-
-T = TypeVar("T")
-Write = Callable[[Connection], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,13 +190,13 @@ class SimulatedWriter(Writer):
         self._most = most
         self._claimed = claimed
         self._loop = asyncio.get_running_loop()
-        self._queue: list[tuple[Write, asyncio.Future[Any]]] = []
+        self._queue: list[tuple[Kind[Any, Any], Any, asyncio.Future[Any]]] = []
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def submit(self, write: Callable[[Connection], T], future: asyncio.Future[T]) -> None:
+    def submit(self, kind: Kind[V, R], value: V, future: asyncio.Future[R]) -> None:
         self._process.tick("submit")
-        self._queue.append((write, future))
+        self._queue.append((kind, value, future))
         if self._idle.is_set():
             self._idle.clear()
             self._loop.call_soon(self._start)
@@ -212,7 +209,7 @@ class SimulatedWriter(Writer):
         group, self._queue = self._queue[: self._most], self._queue[self._most :]
         self._loop.call_later(self._seconds(), self._end, group)
 
-    def _end(self, group: list[tuple[Write, asyncio.Future[Any]]]) -> None:
+    def _end(self, group: Group) -> None:
         if self._process.buried:
             self._abandon(group)
             return
@@ -221,9 +218,9 @@ class SimulatedWriter(Writer):
         if self._process.dead:
             self._abandon(())
             raise Killed(self._process.name)
-        for number, (write, _) in enumerate(group):
+        for number, (_kind, value, _future) in enumerate(group):
             if isinstance(done, Exception):
-                self._process.failed[_kind_and_key(write)] += 1
+                self._process.failed[_kind_and_key(value)] += 1
             elif isinstance(held := done[number], Claim):
                 self._claimed(held.key)
         self._process.note(self._process.name, "commit", len(group), not isinstance(done, Exception))
@@ -235,17 +232,20 @@ class SimulatedWriter(Writer):
         else:
             self._idle.set()
 
-    def _abandon(self, group: Sequence[tuple[Write, asyncio.Future[Any]]]) -> None:
+    def _abandon(self, group: Group) -> None:
         """Nobody writes these any more, nor what is queued; who waits for them must end."""
-        for _, future in (*group, *self._queue):
+        for *_, future in (*group, *self._queue):
             future.cancel()
 
 
-def _kind_and_key(write: Any) -> tuple[str, str]:
+def _kind_and_key(value: Any) -> tuple[str, str]:
     """Which write of the ledger it is, and the key that it is about."""
-    words = write.keywords
-    if "job" in words:
-        return "claim", words["job"].key
-    if "key" in words:
-        return "claim", words["key"]
-    return "record" if "verdict" in words else "release", words["held"].key
+    match value:
+        case Wanted():
+            return "claim", value.job.key
+        case str():
+            return "claim", value
+        case Ended():
+            return "record", value.held.key
+        case _:
+            return "release", value.held.key
