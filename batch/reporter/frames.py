@@ -21,6 +21,7 @@ from batch.atomic_file import write_atomic
 from batch.errors import SheetError
 from batch.i18n import _
 from batch.model.runs import Result
+from batch.ooxml.references import LAST_ROW
 from batch.reporter.columns import ALL_COLUMNS, MOMENTS, NUMBERS
 from batch.reporter.printable_text import LONGEST, escape_exact
 from batch.reporter.rows import make_row_renderer
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 _EXACT = 10**15
 """Workbooks keep 15 digits of a number; a longer one is written as text."""
-_MOST_ROWS = 1_048_575
-"""Rows of a worksheet below its header."""
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _MOMENT = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -113,7 +112,7 @@ def write_frame(frame: pd.DataFrame, target: Path) -> None:
     """
     from openpyxl import Workbook  # noqa: PLC0415 - slow to load
 
-    if len(frame) > _MOST_ROWS:
+    if len(frame) >= LAST_ROW:
         raise SheetError(_("The frame has {rows} rows, more than a worksheet holds.").format(rows=len(frame)))
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Sheet1")

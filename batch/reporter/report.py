@@ -31,7 +31,6 @@ from batch.reporter.rows import (
 )
 from batch.reporter.statistics import Statistics, collect_statistics
 from batch.reporter.summary_json import summary_bytes
-from batch.reporter.xlsx.report_xlsx import write_workbook
 
 _REDACTED = N_(
     "This report is made to be passed on: phones are masked, and of the sheet it has the row numbers only. "
@@ -97,6 +96,12 @@ def open_inputs(
         )
 
 
+def _write_workbook(folder: Path, inputs: ReportInputs, name: str) -> tuple[Path, tuple[str, ...]]:
+    from batch.reporter.xlsx.report_xlsx import write_workbook  # noqa: PLC0415 - openpyxl is slow to load
+
+    return write_workbook(folder, inputs, name=name)
+
+
 def _write_files(folder: Path, inputs: ReportInputs, *, redacted: bool) -> ReportFiles:
     run, tally, sheet = inputs.run, inputs.tally, inputs.sheet
     keeps_full = sheet.rows is None and not redacted and _has_full_report(folder)
@@ -108,7 +113,7 @@ def _write_files(folder: Path, inputs: ReportInputs, *, redacted: bool) -> Repor
         inputs = replace(inputs, notes=tuple(problems))
     report = FileWriter(problems)
     book, table, page = _REDACTED_NAMES if redacted else _BARE_NAMES if keeps_full else _NAMES
-    report.write(book, lambda: write_workbook(folder, inputs, name=book))
+    report.write(book, lambda: _write_workbook(folder, inputs, book))
     layout = lay_out_table(inputs.sheet.info, followed=True)
     report.write(
         table, lambda: (write_atomic(folder / table, lambda file: write_csv(file, layout, inputs.table(layout))), ())

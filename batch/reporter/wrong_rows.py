@@ -19,9 +19,15 @@ from batch.atomic_file import write_atomic
 from batch.errors import SettingsError
 from batch.i18n import N_, _, describe_os_error
 from batch.ooxml.archive import BROKEN_ZIP
-from batch.reporter.retry import ORIGINS, RowToCorrect, identify_rows, is_to_correct, rows_to_correct, write_rows
 from batch.reporter.rows import ReportInputs
-from batch.reporter.xlsx.new_workbook import MOST_ROWS
+from batch.reporter.rows_to_correct import (
+    MOST_TOGETHER,
+    ORIGINS,
+    RowToCorrect,
+    count_rows_to_correct,
+    identify_rows,
+    rows_to_correct,
+)
 
 _MOST_BYTES = 100_000
 """Of the part with the properties; ours has some hundred."""
@@ -36,14 +42,13 @@ def write_wrong_rows(target: Path, inputs: ReportInputs, campaign: Path) -> tupl
     Returns the files, none when no row is wrong, and sentences about texts that did not fit. Raises SettingsError for a
     file that is not to be overwritten, or cannot be written.
     """
-    count = sum(each.rows for each in inputs.statistics.reasons if is_to_correct(each.outcome, each.reason))
-    parts = -(-count // (MOST_ROWS - 1))
+    parts = -(-count_rows_to_correct(inputs) // MOST_TOGETHER)
     files = [target.with_stem(f"{target.stem}-{part}") if part > 1 else target for part in range(1, parts + 1)]
     for file in files:
         _refuse_other_files(file)
     rows, problems = _with_their_origins(inputs), list[str]()
     for file in files:
-        subject, part = _name_campaign(campaign, file), islice(rows, MOST_ROWS - 1)
+        subject, part = _name_campaign(campaign, file), islice(rows, MOST_TOGETHER)
         write = partial(_write_part, inputs=inputs, rows=part, subject=subject, problems=problems)
         try:
             write_atomic(file, write, elsewhere=False)
@@ -56,6 +61,8 @@ def write_wrong_rows(target: Path, inputs: ReportInputs, campaign: Path) -> tupl
 def _write_part(
     file: BinaryIO, *, inputs: ReportInputs, rows: Iterator[RowToCorrect], subject: str, problems: list[str]
 ) -> None:
+    from batch.reporter.xlsx.retry_workbook import write_rows  # noqa: PLC0415 - openpyxl is slow to load
+
     problems += write_rows(file, inputs, rows, subject=subject)
 
 

@@ -348,6 +348,7 @@ def main() -> int:
     parser.add_argument("--against", type=Path, metavar="CHECKOUT")
     words = parser.parse_args()
     sizes = QUICK if words.quick else Sizes(rows=words.rows, rounds=words.rounds, against=words.against)
+    os.environ["WEGLY_TOKEN"] = "benchmark"  # else the keyring of who measures is asked for one
     results = Results()
     sys.stdout.write("| what | how | CPU | peak memory | ratio |\n|---|---|---|---|---|\n")
     for name in words.only:

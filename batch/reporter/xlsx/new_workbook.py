@@ -21,7 +21,7 @@ from openpyxl.writer.excel import ExcelWriter
 from batch.i18n import _, number
 from batch.ooxml.archive import new_zip, write_stream
 from batch.ooxml.package import ROOT_RELATIONS, Package
-from batch.ooxml.references import Area, column_letters
+from batch.ooxml.references import LAST_ROW, Area, column_letters
 from batch.reporter.columns import Value
 from batch.reporter.printable_text import cut_sentence
 from batch.reporter.rows import LEDGER_ONLY, ReportInputs, SourceSheet, TableLayout, TableRow, lay_out_table
@@ -44,8 +44,6 @@ _PIECE = 256 * 1024
 _LINE_HEIGHT = 15
 _MOST_LINES = 27
 """Excel's tallest row is 409 points."""
-MOST_ROWS = 1_048_576
-"""Rows of a worksheet, the header included: Excel's limit."""
 
 _SAMPLE = 200
 _NARROWEST, _WIDEST = 10, 48
@@ -265,7 +263,7 @@ class _Sheets(ExitStack):
         results = ResultCells([[index + 1 for index in indexes] for indexes in layout.places], palette, self._writer)
         self._rows = _ReportRows(layout, widths, palette, self._writer, results)
         self._most_bytes = most_bytes(inputs.tally.rows, len(layout.header))
-        self._most = MOST_ROWS
+        self._most = LAST_ROW
         named = zip(layout.names, layout.places, strict=True)
         self._grouped = frozenset(index + 1 for name, places in named if name in GROUPED for index in places)
         self._index = 0

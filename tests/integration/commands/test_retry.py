@@ -439,7 +439,7 @@ def test_an_unknown_correction_can_be_settled_from_the_original(office: Office) 
 
 def test_more_rows_than_a_worksheet_holds_are_split(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part is a sheet by itself; what is not needed any more goes."""
-    monkeypatch.setattr(retry, "MOST_ROWS", 3)
+    monkeypatch.setattr(retry, "MOST_TOGETHER", 2)
     sheet, campaign = office.sheet(["a1", "a2", "a3", "a4", "a5"]), office.campaign()
     first = office.run(sheet, campaign)
     folder = folder_of(office, first)

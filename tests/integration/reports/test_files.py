@@ -279,7 +279,7 @@ def test_a_sheet_that_is_gone_leaves_what_the_ledger_knows(tmp_path: Path) -> No
 
 def test_more_rows_than_a_worksheet_holds_go_on_the_next(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a limit of 4 rows a sheet, 6 rows need two sheets, each with the header, and the report says where."""
-    monkeypatch.setattr(clean_workbook, "MOST_ROWS", 4)
+    monkeypatch.setattr(clean_workbook, "LAST_ROW", 4)
     results = six_results()
     written, folder = report({each.row: (f"Ana {each.row}", "1", None) for each in results}, results)
     book = load_workbook(folder / "report.xlsx")
