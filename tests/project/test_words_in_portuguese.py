@@ -24,7 +24,7 @@ from batch.ledger.storage.engine import memory_engine
 from batch.ledger.storage.writer import Kind, Writer
 from batch.loader.filters.dates import date_filter
 from batch.loader.filters.money import brl
-from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.dates_and_numbers import error_cell
 from batch.loader.mapping.values import find_refused
 from batch.loader.open import _HIDDEN
 from batch.loader.sheet import _MORE_CELLS, _OTHER_CELLS

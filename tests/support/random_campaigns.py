@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from batch.campaign import Campaign, load_campaign
-from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.dates_and_numbers import error_cell
 from batch.model.sheets import SheetInfo, SheetRow
 
 ID = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"

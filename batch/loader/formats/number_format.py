@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
-from batch.loader.formats.cell_text import NumberKind, format_code, format_kind
+from batch.loader.formats.dates_and_numbers import NumberKind, format_code, format_kind
 from batch.loader.formats.format_code import SECTION, FormatSection, parse_sections
 
 Shown = tuple[str, str, str]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batch.i18n import N_, _, number
-from batch.loader.formats.cell_text import (
+from batch.loader.formats.dates_and_numbers import (
     NO_STORED_VALUE,
     UnreadableCell,
     duration_text,

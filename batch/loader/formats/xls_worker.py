@@ -18,7 +18,7 @@ from xlrd.book import Book
 from xlrd.compdoc import CompDoc
 from xlrd.sheet import Sheet
 
-from batch.loader.formats.cell_text import (
+from batch.loader.formats.dates_and_numbers import (
     ERROR_CODES,
     NO_STORED_VALUE,
     NumberKind,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from batch.i18n import N_, _, number
-from batch.loader.formats.cell_text import ERROR_CODES, UnreadableCell
+from batch.loader.formats.dates_and_numbers import ERROR_CODES, UnreadableCell
 from batch.loader.formats.xlsx_cells import CellFormat, CellReader, cell_formats
 from batch.loader.source import Grid, RawRow, Tab, check_row
 from batch.model.phrases import Phrase

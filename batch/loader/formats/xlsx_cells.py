@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 from batch.i18n import N_
-from batch.loader.formats.cell_text import (
+from batch.loader.formats.dates_and_numbers import (
     NumberKind,
     UnreadableCell,
     error_cell,

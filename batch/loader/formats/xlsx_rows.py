@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch.i18n import N_, _
-from batch.loader.formats.cell_text import NO_STORED_VALUE, UnreadableCell, error_cell
+from batch.loader.formats.dates_and_numbers import NO_STORED_VALUE, UnreadableCell, error_cell
 from batch.loader.formats.xlsx_cells import CellReader, FastRows
 from batch.loader.source import NO_CELL_ERRORS, RawRow
 from batch.model.phrases import Phrase

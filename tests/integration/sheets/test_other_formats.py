@@ -13,7 +13,7 @@ from batch.errors import SheetError
 from batch.loader import Limits, open_sheet
 from batch.loader.formats import ods as ods_reader
 from batch.loader.formats import worker
-from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.dates_and_numbers import error_cell
 
 # --- XLS: records in a stream, in a compound file
 

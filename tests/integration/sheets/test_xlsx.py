@@ -9,7 +9,7 @@ import pytest
 
 from batch.errors import SheetError
 from batch.loader import Sheet, open_sheet
-from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.dates_and_numbers import error_cell
 from batch.model.sheets import SheetRow
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batch.campaign import load_campaign
 from batch.loader.filters.registry import FILTERS, compile_filter
-from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.dates_and_numbers import error_cell
 from batch.loader.mapping.contacts import RowEvaluator
 from batch.loader.mapping.placeholders import parse_text
 from batch.model.phone.cells import Phone, read_phone

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from batch.errors import SheetError
 from batch.loader.filters import names
 from batch.loader.formats import xlsx_rows
-from batch.loader.formats.cell_text import NumberKind, number_text
+from batch.loader.formats.dates_and_numbers import NumberKind, number_text
 from batch.loader.formats.xlsx_cells import CellFormat, CellReader, FastRows
 from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import RawRow

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from batch.loader import open_sheet
-from batch.loader.formats.cell_text import NOT_A_NUMBER, error_cell, plain_text
+from batch.loader.formats.dates_and_numbers import NOT_A_NUMBER, error_cell, plain_text
 from batch.model.messages import ORIGIN_COLUMNS, Origin
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason

@@ -10,7 +10,7 @@ import pytest
 
 from batch.errors import SheetError
 from batch.loader.formats import workbook as cached_grid
-from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.dates_and_numbers import error_cell
 from batch.loader.formats.workbook import CachedGrid
 from batch.loader.source import RawRow
 

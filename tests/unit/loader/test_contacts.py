@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from batch.campaign import load_campaign
-from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.dates_and_numbers import error_cell
 from batch.loader.mapping.contacts import RowEvaluator
 from batch.model.messages import Contact, Message, TemplateField
 from batch.model.phrases import Phrase

@@ -10,7 +10,7 @@ import pytest
 
 from batch.campaign import Campaign, load_campaign
 from batch.errors import CampaignError
-from batch.loader.formats.cell_text import error_cell
+from batch.loader.formats.dates_and_numbers import error_cell
 from batch.loader.mapping.compile import wanted_columns
 from batch.loader.mapping.contacts import RowEvaluator
 from batch.model.sheets import SheetInfo, SheetRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch.loader.formats import cell_text as cells
+from batch.loader.formats import dates_and_numbers as cells
 
 
 @pytest.mark.parametrize(
