@@ -269,7 +269,7 @@ class Api:
             now = self._loop.wall()
             shown = {"id": exchange.entry.id, "status": exchange.entry.status(now), "created_at": now.isoformat()}
             chat["last_message"] = {**shown, "from_me": True}
-        self._promise.delivery.accepted(exchange.process, self._loop.wall())
+        self._promise.delivery.accepted(exchange.process, self._loop.wall(), answer_after=exchange.latency)
         exchange.body = json.dumps(chat).encode()
         self._promise.answered(exchange.key, chat["id"], created=exchange.status == 201, was_there=not made)
 

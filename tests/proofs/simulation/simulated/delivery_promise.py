@@ -129,9 +129,14 @@ class DeliveryPromise:
     def applied(self, entry: Entry) -> None:
         self._entries[entry.key or ""] = entry
 
-    def accepted(self, process: Process, at: datetime) -> None:
-        """A message of the process was accepted, and its answer can be read."""
-        self._sending[process].accepted.append(at)
+    def accepted(self, process: Process, at: datetime, *, answer_after: float) -> None:
+        """A message of the process was accepted; its answer can be read so many seconds after.
+
+        One that is answered later than messages are looked at is not among those from which looks are drawn. In earnest
+        answers are given up long before.
+        """
+        if timedelta(seconds=answer_after + 1) < SAMPLING.after:
+            self._sending[process].accepted.append(at)
 
     def read_failed(self, process: Process) -> None:
         self._failed_reads.add(process)
