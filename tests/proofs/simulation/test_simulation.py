@@ -38,7 +38,7 @@ from batch.ledger.send.rolling_quota import Quota
 from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.writer import Writer, write_group
 from batch.model import delivery
-from batch.model.delivery import DeliveryCounts, DeliveryState
+from batch.model.delivery import Delivery, DeliveryCounts, DeliveryState, Sighting
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
@@ -339,6 +339,15 @@ def states_climb_down(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(kept_looks, "add_sighting", lambda _, seen: delivery.add_sighting(None, seen))
 
 
+def the_first_look_stands(patch: pytest.MonkeyPatch) -> None:
+    """A ledger that notes each later look, and not what it has shown."""
+
+    def add(known: Delivery | None, seen: Sighting) -> Delivery:
+        return delivery.add_sighting(None, seen) if known is None else replace(known, looked_at=seen.at)
+
+    patch.setattr(kept_looks, "add_sighting", add)
+
+
 def sent_is_taken_for_delivered(patch: pytest.MonkeyPatch) -> None:
     """A look that says more than the API."""
     words = {**delivery._WORDS, "sent": DeliveryState.DELIVERED}
@@ -452,6 +461,7 @@ BREAKINGS: dict[Breaking, set[str]] = {
     opt_outs_are_recorded_after_the_look: {"opt-out lost"},
     nobody_looks_before_the_plan: {"unlooked"},
     states_climb_down: {"climbs down"},
+    the_first_look_stands: {"look lost"},
     sent_is_taken_for_delivered: {"untrue delivery"},
     what_is_sent_counts_as_delivered: {"untrue delivery"},
     any_message_of_ours_is_taken_for_it: {"untrue delivery"},
@@ -477,6 +487,7 @@ ONLY_IN: dict[Breaking, Callable[[Knobs], object]] = {
     opt_outs_are_recorded_after_the_look: lambda knobs: knobs.moves.replies,
     nobody_looks_before_the_plan: lambda knobs: knobs.moves.replies and knobs.invoices > 1,
     states_climb_down: lambda knobs: knobs.moves.follows,
+    the_first_look_stands: lambda knobs: knobs.moves.follows,
     sent_is_taken_for_delivered: lambda knobs: knobs.moves.follows,
     what_is_sent_counts_as_delivered: lambda knobs: knobs.moves.follows,
     any_message_of_ours_is_taken_for_it: lambda knobs: knobs.moves.strangers,

@@ -364,8 +364,9 @@ class DeliveryPromise:
         """What the latest look has shown is in the ledger, all of it."""
         key, person, message_id, state, looked_at, *_reply = found
         short = f"{key[:8]} of {person}"
-        latest = [look for look in self._looks[entry.chat] if _microseconds(look.at) == looked_at]
-        for look in latest:
+        # Another process may look at the same moment, see less, and be the one that lives to record it.
+        durable = [look for look in self._looks[entry.chat] if (key, look.at) in look.process.recorded]
+        for look in (each for each in durable if _microseconds(each.at) == looked_at):
             status = next((_state(each.status) for each in look.shown if each.entry is entry), "not_found")
             if message_id is not None and ORDER.index(status) > ORDER.index(state):
                 self._broken("look lost", f"{short} is {state}, and the latest look has shown {status}")

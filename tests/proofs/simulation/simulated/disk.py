@@ -78,6 +78,7 @@ class Disk:
             raw.rollback()  # as SQLite does by itself when a commit fails for the disk's sake
             raise sqlite3.OperationalError("disk I/O error")
         raw.commit()
+        process.durable += 1
         if trouble == "doubtful" or not process.survives("after commit"):
             raise sqlite3.OperationalError("disk I/O error")
 

@@ -43,10 +43,14 @@ class Process:
     buried: bool = False
     events: int = 0
     commits: int = 0
+    durable: int = 0
+    """Of the commits, those that took effect."""
     posts: int = 0
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By kind (claim, release, record) and key, the writes that failed, or were said to have failed."""
+    recorded: set[tuple[str, datetime]] = field(default_factory=set)
+    """By key and time, the looks of which something became durable."""
     in_flight: Counter[str] = field(default_factory=Counter)
     """By sender."""
     starts: dict[str, deque[float]] = field(default_factory=dict)
