@@ -176,7 +176,8 @@ class LookPass:
         found = match_message(
             timeline.messages, message_id=message.message_id, span=own, text=self._texts.get(message.key), others=others
         )
-        if timeline.is_cut and isinstance(found, TimelineMessage) and found.id != message.message_id:
+        by_id = isinstance(found, TimelineMessage) and found.id is not None and found.id == message.message_id
+        if timeline.is_cut and isinstance(found, TimelineMessage) and not by_id:
             found = DeliveryState.NOT_FOUND  # of what is not shown, some may be it as well
         return see(timeline.messages, found, at=self._now(), span=own, words=message.opt_outs)
 

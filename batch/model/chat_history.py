@@ -41,6 +41,8 @@ class TimelineMessage:
     """WhatsApp's code for its failure."""
     words: str = ""
     """The API's words for its failure."""
+    several: bool = False
+    """It stands for several that are alike, of which one is looked for; `at` is when their time begins."""
 
     @property
     def has_failed(self) -> bool:

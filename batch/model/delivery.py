@@ -186,8 +186,9 @@ def match_message(
 ) -> TimelineMessage | DeliveryState:
     """Return the message of an attempt that was accepted, or NOT_FOUND or NOT_TOLD_APART.
 
-    By its id; else as the only message of ours in its time; else by its text. A message that an agent wrote, or that
-    was taken over from another history, is found by its id alone.
+    By its id; else as the only message of ours in its time; else by its text. Where several may be it that are alike in
+    state and code, these are known whichever it is: returned as one message without an id, with `several`. A message
+    that an agent wrote, or that was taken over from another history, is found by its id alone.
 
     Args:
         timeline: messages of the chat, in any order.
@@ -214,8 +215,16 @@ def match_message(
     if len(near) <= len(rivals):
         return DeliveryState.NOT_TOLD_APART
     if len(near) > 1:
-        near = [each for each in near if text is not None and is_same_text(each.text, text)]
-    return near[0] if len(near) == 1 else DeliveryState.NOT_TOLD_APART
+        near = [each for each in near if text is not None and is_same_text(each.text, text)] or near
+    return near[0] if len(near) == 1 else _join_alike(near, span)
+
+
+def _join_alike(near: Sequence[TimelineMessage], span: Span) -> TimelineMessage | DeliveryState:
+    first, states = near[0], {(state_of(each.status), each.code) for each in near}
+    if len(states) > 1 or state_of(first.status) is DeliveryState.OTHER:
+        return DeliveryState.NOT_TOLD_APART
+    words = first.words if all(each.words == first.words for each in near) else ""
+    return TimelineMessage(at=span.start, status=first.status, code=first.code, words=words, several=True)
 
 
 def see(
@@ -228,32 +237,23 @@ def see(
 ) -> Sighting:
     """Return what a look at `at` shows. `found`: what `match_message` has found in the timeline.
 
-    Where the message is not found, only an opt-out counts, by a reply from the beginning of its time on or by
-    WhatsApp's code at any message of ours in it: it is obeyed whatever it answers.
+    Where the message is not found, or is one of several, only an opt-out counts, by a reply from the beginning of its
+    time on or by WhatsApp's code at any message of ours in it: it is obeyed whatever it answers.
     """
-    ours = TimelineMessage(at=span.start) if isinstance(found, DeliveryState) else found
-    reply, opted_out_at = find_reply(timeline, ours, words), find_opt_out(timeline, ours, words)
+    state = found if isinstance(found, DeliveryState) else state_of(found.status)
     if isinstance(found, DeliveryState):
-        stopped = any(
-            each.from_me and not each.is_history and span.contains(each.at) and each.code == STOPPED_MARKETING
-            for each in timeline
-        )
-        return Sighting(
-            at=at,
-            state=found,
-            code=STOPPED_MARKETING if stopped else None,
-            reply=reply if reply is not None and reply.opts_out else None,
-            opted_out_at=opted_out_at,
-        )
+        codes = {each.code for each in timeline if each.from_me and not each.is_history and span.contains(each.at)}
+        found = TimelineMessage(at=span.start, code=next(iter(codes & {STOPPED_MARKETING}), None), several=True)
+    reply = find_reply(timeline, found, words)
     return Sighting(
         at=at,
-        state=state_of(found.status),
+        state=state,
         message_id=found.id,
         word=found.status,
         code=found.code,
         words=found.words,
-        reply=reply,
-        opted_out_at=opted_out_at,
+        reply=reply if reply is not None and (reply.opts_out or not found.several) else None,
+        opted_out_at=find_opt_out(timeline, found, words),
     )
 
 

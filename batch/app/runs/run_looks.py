@@ -47,7 +47,7 @@ _ONE_LOOK = 20.0
 _MOST_REFUSALS = 5
 _FOREVER = 1e6
 _UNTOLD = DeliveryState.NOT_TOLD_APART
-"""The chat has several messages of ours: nothing is known of this one, good or bad."""
+"""The chat has several messages of ours that differ: nothing is known of this one, good or bad."""
 _REPORTS_NAMED = 5
 _SHOWN = 30
 """Messages that a stop names."""

@@ -139,17 +139,24 @@ def test_a_pass_that_ends_anywhere_goes_on_there(desk: Callable[..., Desk]) -> N
 
 
 def test_two_of_ours_in_a_minute_are_told_apart_by_their_ids_alone(desk: Callable[..., Desk]) -> None:
-    """Without one, nothing is claimed; a message that no timeline shows is not found, which proves nothing."""
+    """Without one, nothing is claimed unless both are alike: then it is known of either."""
     here = desk(
-        moving(2, "read", has_twin=True, knows_id=False),
+        moving(2, "delivered", has_twin=True, knows_id=False),
         moving(3, "delivered", has_twin=True),
         moving(4, "failed, then delivered", knows_id=False),
+        moving(5, "read", has_twin=True, knows_id=False, reply=(4000, "Obrigada")),
     )
     here.at(timedelta(minutes=20))
     assert here.follow().counts.failed == 1  # type: ignore[union-attr]
+    states = [state for state, _ in known(here.ledger).values()]
+    assert sorted(states) == ["delivered", "failed", "not_told_apart", "not_told_apart"]
     here.at(timedelta(hours=3))
-    here.follow()
-    assert sorted(state for state, _ in known(here.ledger).values()) == ["delivered", "delivered", "not_told_apart"]
+    counts = here.follow().counts
+    states = [state for state, _ in known(here.ledger).values()]
+    assert sorted(states) == ["delivered", "delivered", "not_told_apart", "read"]
+    assert counts is not None
+    assert counts.replied == 0  # to which of the two is not known
+    assert compare(here.ledger, here.api) == []
 
 
 def test_who_was_taken_off_the_list_stays_off_it_until_a_newer_reply(desk: Callable[..., Desk]) -> None:

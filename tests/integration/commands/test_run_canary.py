@@ -68,12 +68,15 @@ def test_a_canary_that_is_sent_on_lets_the_rest_go(bare_office: Office, api: Del
 class CrowdedApi(DeliveringApi):
     """Gives no message in its answer to a POST, and shows in each chat a second one of the same moment."""
 
+    are_alike = False
+
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"id": super().post(body)["id"], "status": "open"}
 
     def timeline(self, chat: str) -> dict[str, Any]:
         records = super().timeline(chat)["records"]
-        records += [{**each, "id": "b", "message": {**each["message"], "id": "b"}} for each in records]
+        second = {"id": "b"} if self.are_alike else {"id": "b", "status": "processing"}
+        records += [{**each, "id": "b", "message": each["message"] | second} for each in records]
         return {"total": len(records), "records": records}
 
 
@@ -84,6 +87,16 @@ def test_a_canary_whose_messages_cannot_be_told_apart_stops(bare_office: Office)
     assert (ran.code, sum(crowded.posts().values())) == (5, 3)
     assert "row 2, +55 11 97001-2001: one of several messages" in ran.said
     assert 'write look = "0s" under [canary]' in " ".join(ran.said.split())
+
+
+def test_a_canary_whose_messages_all_failed_stops_whichever_is_meant(bare_office: Office) -> None:
+    """Both messages of each chat failed with the same code: so did ours."""
+    with delivering(CrowdedApi()) as crowded:
+        crowded.usual, crowded.are_alike = failing(132001), True
+        ran = send(bare_office, crowded)
+    assert (ran.code, sum(crowded.posts().values())) == (5, 3)
+    assert "3 messages were looked at: 3 failed, 0 were sent on." in ran.said
+    assert "row 2, +55 11 97001-2001: failed 132001 Nao entregue" in ran.said
 
 
 def test_a_canary_counts_a_day_for_its_template_and_senders(bare_office: Office, api: DeliveringApi) -> None:

@@ -369,6 +369,11 @@ def any_message_of_ours_is_taken_for_it(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(looks, "match_message", newest)
 
 
+def the_last_of_several_speaks_for_all(patch: pytest.MonkeyPatch) -> None:
+    """A look that takes what the furthest of several messages shows for what is known of each."""
+    patch.setattr(delivery, "_join_alike", lambda near, _span: replace(near[-1], id=None, several=True))
+
+
 def failures_are_not_looked_at_again(patch: pytest.MonkeyPatch) -> None:
     """A run that replaces what an earlier look has shown failed."""
     _claim_without(patch, "may_retry", lambda _: true())
@@ -465,6 +470,7 @@ BREAKINGS: dict[Breaking, set[str]] = {
     sent_is_taken_for_delivered: {"untrue delivery"},
     what_is_sent_counts_as_delivered: {"untrue delivery"},
     any_message_of_ours_is_taken_for_it: {"untrue delivery"},
+    the_last_of_several_speaks_for_all: {"untrue delivery"},
     failures_are_not_looked_at_again: {"replaced"},
     any_failure_is_replaced: {"replaced"},
     replacements_are_forgotten: {"replaced"},
@@ -491,6 +497,7 @@ ONLY_IN: dict[Breaking, Callable[[Knobs], object]] = {
     sent_is_taken_for_delivered: lambda knobs: knobs.moves.follows,
     what_is_sent_counts_as_delivered: lambda knobs: knobs.moves.follows,
     any_message_of_ours_is_taken_for_it: lambda knobs: knobs.moves.strangers,
+    the_last_of_several_speaks_for_all: lambda knobs: knobs.moves.strangers or knobs.invoices > 1,
     failures_are_not_looked_at_again: lambda knobs: knobs.moves.replaces,
     any_failure_is_replaced: lambda knobs: knobs.moves.replaces,
     replacements_are_forgotten: lambda knobs: knobs.moves.replaces and knobs.invoices > 1,

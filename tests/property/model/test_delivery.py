@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,7 +132,8 @@ messages = st.builds(
     from_me=st.sampled_from([True, True, True, False]),
     by_agent=st.sampled_from([False, False, False, True]),
     is_history=st.sampled_from([False, False, False, True]),
-    status=st.sampled_from(["sent", "read", None]),
+    status=st.sampled_from(["sent", "read", "failed", None]),
+    code=st.sampled_from([None, 131049]),
 )
 spans = st.tuples(st.integers(-20, 10), st.integers(0, 60)).map(lambda each: Span(start=at(each[0]), end=at(sum(each))))
 
@@ -150,18 +152,15 @@ def test_a_matched_message_is_one_that_the_attempt_can_have_sent(
     text: str | None,
     others: list[tuple[str | None, Span]],
 ) -> None:
-    """By its id; else ours, in its time, of no agent, not another's, and the only one that it can be."""
+    """By its id; else ours, in its time, of no agent, not another's, and the only one that it can be, or one of some
+    that are all alike."""
     found = match_message(timeline, message_id=message_id, span=span, text=text, others=others)
     if isinstance(found, DeliveryState):
         assert see(timeline, found, at=at(999), span=span).state is found
         return
     assert found.from_me
-    if found.id == message_id:
+    if found.id is not None and found.id == message_id:
         return
-    assert span.contains(found.at)
-    assert not found.by_agent
-    assert not found.is_history
-    assert found.id not in {other for other, _ in others}
     taken = {other for other, _ in others}
     rest = [
         each
@@ -172,7 +171,14 @@ def test_a_matched_message_is_one_that_the_attempt_can_have_sent(
         and span.contains(each.at)
         and each.id not in taken
     ]
-    assert len(rest) == 1 or [each for each in rest if each.text == text] == [found]
+    same = [each for each in rest if each.text == text] or rest
+    if found.several:
+        assert len(same) > 1
+        assert {(state_of(each.status), each.code) for each in same} == {(state_of(found.status), found.code)}
+        assert state_of(found.status) is not DeliveryState.OTHER
+        assert see(timeline, found, at=at(999), span=span).message_id is None
+    else:
+        assert same == [found]
     assert len(rest) > sum(other is None and each.overlaps(span) for other, each in others)
 
 
@@ -187,6 +193,36 @@ def test_several_messages_in_its_time_are_told_apart_by_their_text() -> None:
     assert match_message(two[:1], message_id=None, span=span, text="A", others=other) is DeliveryState.NOT_TOLD_APART
     assert match_message(two, message_id=None, span=span, text="A", others=other) is two[0]
     assert match_message(two[:1], message_id=None, span=span, others=[("x", span)]) is two[0]
+
+
+def test_of_several_messages_that_are_alike_the_state_is_known() -> None:
+    """Whichever it is: its state and code, words where they agree; no id, and no reply but an opt-out."""
+    span = Span(start=at(0), end=at(60))
+    failed = TimelineMessage(at=at(1), id="a", text="A", status="failed", code=131049, words="Nao entregue")
+    other = replace(failed, id="b", at=at(9), status="undelivered")
+    known_of_both = Sighting(
+        at=at(600), state=DeliveryState.FAILED, word="failed", code=131049, words="Nao entregue", reply=None
+    )
+
+    def look(*timeline: TimelineMessage, text: str | None = None, **more: Any) -> Sighting:
+        found = match_message(timeline, message_id=None, span=span, text=text, **more)
+        return see(timeline, found, at=at(600), span=span)
+
+    assert look(failed, other) == look(failed, other, text="B") == known_of_both
+    assert look(failed, replace(other, words="Outra")) == replace(known_of_both, words="")
+    for differs in (replace(other, code=131050), replace(other, code=None), replace(other, status="read")):
+        assert look(failed, differs).state is DeliveryState.NOT_TOLD_APART
+        assert look(failed, other, replace(differs, id="c", text="C"), text="A").state is DeliveryState.FAILED
+    queued = [replace(each, status="queued", code=None) for each in (failed, other)]
+    assert look(*queued).state is DeliveryState.NOT_TOLD_APART
+    # As many attempts as messages: this one's may not be there.
+    assert look(failed, other, others=[(None, span)]) == known_of_both
+    assert look(failed, other, others=[(None, span)] * 2).state is DeliveryState.NOT_TOLD_APART
+    for text, kind in (("Obrigada", None), ("Sair", OPT_OUT)):
+        seen = look(failed, TimelineMessage(at=at(5), from_me=False, text=text), other)
+        assert (seen.state, seen.reply.kind if seen.reply else None) == (DeliveryState.FAILED, kind)
+    stopped = [replace(each, code=131050) for each in (failed, other)]
+    assert look(*stopped).code == 131050
 
 
 def test_an_opt_out_counts_where_our_message_is_not_found() -> None:

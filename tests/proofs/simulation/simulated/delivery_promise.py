@@ -355,7 +355,8 @@ class DeliveryPromise:
             self._broken("climbs down", f"{short} is {state}, and was {ORDER[self._ranks[key]]}")
         self._ranks[key] = ORDER.index(state)
         # Where the message was not told apart, an opt-out from the beginning of its time on is obeyed.
-        since = entry.at - _MARGIN if state in ORDER[:2] and reply == "opt_out" else entry.at
+        doubtful = state in ORDER[:2] or message_id is None
+        since = entry.at - _MARGIN if doubtful and reply == "opt_out" else entry.at
         if reply is not None and not self.clock_was_wrong and not self._has_reply(entry, replied_at, reply, since):
             self._broken("untrue delivery", f"{short} has the reply {reply}")
         self._check_latest(found, entry, is_listed=person in listed)
