@@ -99,6 +99,8 @@ class LookPass:
         self._failures = 0
         self.looks = self.changed = 0
         self.opted_out: list[FollowedMessage] = []
+        self.failed: set[str] = set()
+        """Keys of the messages that these very looks have shown failed."""
         self.touched: dict[str, None] = {}
         """Runs whose messages have changed."""
         self._refusal = ""
@@ -188,6 +190,8 @@ class LookPass:
     def _record(self, message: FollowedMessage, seen: Sighting) -> None:
         recorded = self._ledger.record(message, seen)
         self.looks += 1
+        if seen.state is DeliveryState.FAILED:
+            self.failed.add(message.key)
         if recorded is not None:
             known, suppressed = recorded
             before = message.delivery

@@ -55,7 +55,7 @@ class AttemptRunner:
         client: Callable[[], ChatsPort],
         now: Callable[[], datetime],
         stop: StopSignal,
-        look: Callable[[Job], Awaitable[None]] | None = None,
+        look: Callable[[Job], Awaitable[bool]] | None = None,
     ) -> None:
         """`client` makes a connection; `now` gives the wall clock in UTC; `look` is awaited right before each claim."""
         self.ledger = ledger

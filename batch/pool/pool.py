@@ -72,11 +72,11 @@ class Pool:
         now: Callable[[], datetime],
         progress: Progress,
         stop: StopSignal,
-        look: Callable[[Job], Awaitable[None]] | None = None,
+        look: Callable[[Job], Awaitable[bool]] | None = None,
     ) -> None:
         """`client` makes a connection of its own; `now` gives the wall clock in UTC.
 
-        `look` is awaited right before each claim, which goes by what it has shown.
+        `look` is awaited right before each claim; False: it shows no failure that the message may replace.
         """
         self._runner = AttemptRunner(ledger=ledger, client=client, now=now, stop=stop, look=look)
         self._settings = settings

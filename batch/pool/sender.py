@@ -36,6 +36,8 @@ AHEAD = 0.25
 that is an unknown row if the machine dies, and a connection that grows old."""
 _LEAST_AHEAD = 8
 _AT_ONCE = 500  # jobs passed over before others get a turn
+_NOT_FAILED = ClaimRefusal(outcome=Outcome.SKIPPED, finding=Finding(Reason.NOT_FAILED))
+"""The message is kept until the run ends, which gives its row the outcome of the one before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,8 +185,8 @@ class SenderPool:
         while (slot := await self._slots.next_slot()) is not None:
             if not self._runner.check_clock() or self._pass_over(job):
                 return None
-            if self._runner.look is not None:
-                await self._runner.look(job)
+            if self._runner.look is not None and not await self._runner.look(job):
+                return _NOT_FAILED
             held = await self._runner.claim(job)
             if isinstance(held, ClaimRefusal):
                 return held

@@ -249,19 +249,21 @@ class RunLooks:
         except LedgerFailed as failed:
             self._stop.request(StopCause.LEDGER_FAILED, ledger_failure(failed))
 
-    async def look_again(self, job: Job) -> None:
-        """Look at the message that this one is to replace: its claim is refused unless the look shows the failure.
+    async def look_again(self, job: Job) -> bool:
+        """Look at the message that this one is to replace; False when the look does not show that it failed.
 
-        Where the API refuses to be asked, no look is made any more, and nothing is replaced.
+        The claim asks for the code and for what others have seen since. Where the API refuses to be asked, no look is
+        made any more, and nothing is replaced.
         """
         failed = self._failed.get(job.key)
         if failed is None or self._refusals >= _MOST_REFUSALS:
-            return
+            return failed is None
         passing = await self._look([failed], _ONE_LOOK)
         self._refusals = self._refusals + 1 if passing.refused else 0
         if self._refusals == _MOST_REFUSALS:
             words = _("Failed messages were not sent again: the API refuses to be asked what became of them ({why}).")
             self._watcher.problems.append(words.format(why=passing.stopped))
+        return failed.key in passing.failed
 
     def _stops(self, sent: Mapping[int, FollowedMessage]) -> bool:
         """Stop the run when too many of these messages failed, or none was sent on."""

@@ -134,10 +134,11 @@ def test_a_state_that_changes_between_look_and_claim_is_not_sent(
     look = run_looks.RunLooks.look_again
     change = "state = 'delivered'"
 
-    async def look_and_change(self: Any, job: Job) -> None:
-        await look(self, job)
+    async def look_and_change(self: Any, job: Job) -> bool:
+        shown = await look(self, job)
         with self._ledger._engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE deliveries SET {change} WHERE state = 'failed'")  # noqa: S608 - ours
+        return shown
 
     monkeypatch.setattr(run_looks.RunLooks, "look_again", look_and_change)
     api.log.clear()
@@ -147,6 +148,24 @@ def test_a_state_that_changes_between_look_and_claim_is_not_sent(
     change = "state = 'delivered'"
     desk.run(AGAIN)
     assert not api.posts()
+
+
+@pytest.mark.parametrize("shown", ["sent", "queued", None])
+def test_a_failure_that_the_last_look_does_not_show_is_not_sent_again(
+    desk: Desk, api: DeliveringApi, shown: str | None
+) -> None:
+    """Its status has gone back, or it is not in the chat any more: what an earlier look has shown is not enough."""
+    kept = desk.messages()
+    for message in api.sent:
+        message.fate = Fate(steps=[(0, shown or "failed")], code=131049)
+    if shown is None:
+        api.sent.clear()
+    api.log.clear()
+    ran = desk.run(AGAIN)
+    assert (ran.code, api.posts()) == (0, {})
+    assert [row[0] for row in ran.rows] == ["success"] * 8
+    assert desk.messages() == kept
+    assert {line["wegly_delivery"] for row, line in ran.lines.items() if row in (3, 5)} == {"failed"}
 
 
 def test_nothing_is_sent_again_where_looks_are_refused(desk: Desk, api: DeliveringApi) -> None:

@@ -377,10 +377,25 @@ def the_last_of_several_speaks_for_all(patch: pytest.MonkeyPatch) -> None:
 def failures_are_not_looked_at_again(patch: pytest.MonkeyPatch) -> None:
     """A run that replaces what an earlier look has shown failed."""
     _claim_without(patch, "may_retry", lambda _: true())
-    patch.setattr(RunLooks, "look_again", _nothing)
+    patch.setattr(RunLooks, "look_again", _go_on)
 
 
 async def _nothing(*_: object) -> None: ...
+
+
+async def _go_on(*_: object) -> bool:
+    return True
+
+
+def what_failed_once_is_replaced(patch: pytest.MonkeyPatch) -> None:
+    """A run that looks again, and goes by the furthest state that any look has shown."""
+    look = RunLooks.look_again
+
+    async def look_in_vain(looks: RunLooks, job: Job) -> bool:
+        await look(looks, job)
+        return True
+
+    patch.setattr(RunLooks, "look_again", look_in_vain)
 
 
 def any_failure_is_replaced(patch: pytest.MonkeyPatch) -> None:
@@ -422,11 +437,7 @@ def who_proves_unreachable_meanwhile_is_messaged(patch: pytest.MonkeyPatch) -> N
 
 def the_canary_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
     """A run that goes on once its first messages are accepted."""
-
-    async def go_on(*_: object) -> bool:
-        return True
-
-    patch.setattr(RunLooks, "_pass_canary", go_on)
+    patch.setattr(RunLooks, "_pass_canary", _go_on)
 
 
 def a_canary_counts_for_every_sender(patch: pytest.MonkeyPatch) -> None:
@@ -472,6 +483,7 @@ BREAKINGS: dict[Breaking, set[str]] = {
     any_message_of_ours_is_taken_for_it: {"untrue delivery"},
     the_last_of_several_speaks_for_all: {"untrue delivery"},
     failures_are_not_looked_at_again: {"replaced"},
+    what_failed_once_is_replaced: {"replaced"},
     any_failure_is_replaced: {"replaced"},
     replacements_are_forgotten: {"replaced"},
     failures_are_replaced_at_once: {"replaced"},
@@ -499,6 +511,7 @@ ONLY_IN: dict[Breaking, Callable[[Knobs], object]] = {
     any_message_of_ours_is_taken_for_it: lambda knobs: knobs.moves.strangers,
     the_last_of_several_speaks_for_all: lambda knobs: knobs.moves.strangers or knobs.invoices > 1,
     failures_are_not_looked_at_again: lambda knobs: knobs.moves.replaces,
+    what_failed_once_is_replaced: lambda knobs: knobs.moves.replaces,
     any_failure_is_replaced: lambda knobs: knobs.moves.replaces,
     replacements_are_forgotten: lambda knobs: knobs.moves.replaces and knobs.invoices > 1,
     failures_are_replaced_at_once: lambda knobs: knobs.moves.replaces,

@@ -20,12 +20,13 @@ WAYS = {
     "failed": ((1, "sent"), (4, "failed")),
     "failed at once": ((0, "failed"),),
     "failed, then delivered": ((1, "failed"), (90_000, "delivered")),
+    "failed, then tried again": ((1, "failed"), (90_000, "sent")),
     "another word": ((1, "queued"),),
 }
 """Seconds after it was applied to the status that a message has from then on; before, it is `processing`."""
 GOOD = ("read", "read at once", "out of order", "late", "never arrives")
 """Ways of a template that is all right."""
-FAILING = ("failed", "failed at once", "failed, then delivered", "read")
+FAILING = ("failed", "failed at once", "failed, then delivered", "failed, then tried again", "read")
 CODES = (None, 131049, 131049, 131000, 131026, 131050, 131047, 132015)
 OPT_OUTS = ("SAIR", "Pare!", "não quero mais receber")
 REPLIES = (*OPT_OUTS, *OPT_OUTS, "Obrigada", "quero sair às 5", "Cancelar")
