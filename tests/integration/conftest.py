@@ -29,7 +29,7 @@ def fast_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_looks, "DEFAULT_RATE", 500.0)
     monkeypatch.setattr(run_looks, "ROUND", 0.05)
     monkeypatch.setattr(gc, "collect", lambda: 0)
-    monkeypatch.setattr(report, "write_workbook", lambda folder, _inputs, name: (folder / name, ()))
+    monkeypatch.setattr(report, "_write_workbook", lambda folder, _inputs, name: (folder / name, ()))
     monkeypatch.setattr(report, "write_html", lambda path, _inputs: path)
 
 
