@@ -54,6 +54,7 @@ _OLD = sa.Table(
     sa.Column("key", sa.String(64), nullable=False),
     sa.Column("sender", sa.Text, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("is_attempted", sa.Boolean, nullable=False),
     prefixes=["TEMPORARY"],
 )
 """The messages to purge, numbered."""
@@ -81,7 +82,7 @@ class PurgeCounts:
     pending: int = 0
     """Messages among them that were never sent."""
     kept: int = 0
-    """Messages as old that stay as they are: a younger run has rows with them."""
+    """Messages attempted as long ago that stay as they are: a younger run has rows with them."""
     senders: tuple[str, ...] = ()
     """The senders of the messages."""
 
@@ -212,12 +213,16 @@ def _older(scope: Scope, before: datetime) -> tuple[sa.ColumnElement[bool], ...]
     return (messages.c.endpoint == scope.endpoint, messages.c.campaign == scope.campaign, *times, has_data)
 
 
+_IS_ATTEMPTED = sa.or_(messages.c.sent_at.is_not(None), messages.c.again_sent_at.is_not(None))
+"""What was never attempted has no age of its own: it is as old as the last run that has it."""
+
+
 def _gather(connection: sa.Connection, scope: Scope, before: datetime) -> None:
     """Fill `_OLD`: messages as old that no young run has rows with, nor shows as a correction."""
     used = sa.select(rows.c.key).join(_YOUNG, _YOUNG.c.run == rows.c.run).where(rows.c.key.is_not(None))
     of_sheet = _YOUNG.c.sheet == corrections.c.origin_sheet
     shown = sa.select(corrections.c.key).join(_YOUNG, of_sheet).where(corrections.c.key.is_not(None))
-    columns = (messages.c.key, messages.c.sender, messages.c.state)
+    columns = (messages.c.key, messages.c.sender, messages.c.state, _IS_ATTEMPTED.label("is_attempted"))
     held = sa.union(used, shown).subquery()  # joined: NOT IN is quick for few keys alone, NOT EXISTS lacks an index
     query = sa.select(*columns).select_from(messages.outerjoin(held, held.c.key == messages.c.key))
     query = query.where(*_older(scope, before), held.c.key.is_(None))
@@ -227,9 +232,9 @@ def _gather(connection: sa.Connection, scope: Scope, before: datetime) -> None:
 def _count(connection: sa.Connection, scope: Scope, before: datetime, old: Sequence[Run]) -> PurgeCounts:
     by_state = sa.select(_OLD.c.state, sa.func.count()).group_by(_OLD.c.state)
     states: dict[str, int] = {state: count for state, count in connection.execute(by_state)}  # noqa: C416
-    older = connection.execute(
-        sa.select(sa.func.count()).select_from(messages).where(*_older(scope, before))
-    ).scalar_one()
+    counting = sa.select(sa.func.count())
+    older = connection.execute(counting.where(*_older(scope, before), _IS_ATTEMPTED)).scalar_one()
+    attempted = connection.execute(counting.where(_OLD.c.is_attempted)).scalar_one()
     senders = connection.execute(sa.select(_OLD.c.sender).distinct().order_by(_OLD.c.sender)).scalars().all()
     connection.commit()
     return PurgeCounts(
@@ -238,7 +243,7 @@ def _count(connection: sa.Connection, scope: Scope, before: datetime, old: Seque
         messages=sum(states.values()),
         unknown=sum(states.get(state, 0) for state in _DOUBTFUL),
         pending=states.get(State.PENDING.value, 0),
-        kept=older - sum(states.values()),
+        kept=older - attempted,
         senders=tuple(senders),
     )
 

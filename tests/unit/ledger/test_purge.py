@@ -101,6 +101,12 @@ def test_the_age_of_a_message_is_that_of_its_last_use(ledger: Ledger) -> None:
     assert purge(ledger) == PurgeCounts(scope=SCOPE, kept=1)
 
 
+def test_what_was_never_attempted_is_not_old(ledger: Ledger) -> None:
+    """A row that waits in a young run has no age of its own: it is no old message that stays."""
+    planned(ledger, "r1", PEOPLE[:1], at=NOW - timedelta(days=3), sent=False)
+    assert purge(ledger) == PurgeCounts(scope=SCOPE)
+
+
 def test_a_purged_refusal_stands_until_its_request_changes(ledger: Ledger) -> None:
     """The request is known by its hash, so that a purge makes no one be sent to again."""
     refused = Verdict(outcome=Outcome.ERROR, finding=Finding(Reason.API_REFUSED), http_status=400)
