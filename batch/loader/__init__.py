@@ -34,5 +34,5 @@ from batch.loader.suggest import (
     rank_phone_columns,
     suggest_columns,
 )
-from batch.loader.template_values import column_source, fit_column, suggest_link, suggest_value
+from batch.loader.template_values import column_source, fit_column, fit_link, suggest_link, suggest_value
 from batch.model.sheets import Limits

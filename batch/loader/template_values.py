@@ -105,14 +105,19 @@ def suggest_value(
 
 
 def suggest_link(url: str, suggestion: Suggestion, columns: Sequence[ColumnFacts]) -> Source | None:
-    """Suggest what stands for the `{{1}}` at the end of a button's link, percent-encoded where a cell needs it."""
+    """Suggest what stands for the `{{1}}` at the end of a button's link."""
     found = _by_words(
         url.partition("{{")[0].split("/", 3)[-1], list(_usable(suggestion, columns)), (), ("link", "url", "token")
     )
     if found is None or any("://" in cell for cell in found.cells):
         return None
-    is_plain = all(quote(cell, safe="/?=&%") == cell for cell in found.cells)
-    return column_source(found.name, *([] if is_plain else ["urlencode"]))
+    return fit_link(found)
+
+
+def fit_link(column: ColumnFacts) -> Source:
+    """Return a column as the end of a link, percent-encoded where a cell needs it."""
+    is_plain = all(quote(cell, safe="/?=&%") == cell for cell in column.cells)
+    return column_source(column.name, *([] if is_plain else ["urlencode"]))
 
 
 def _usable(suggestion: Suggestion, columns: Sequence[ColumnFacts]) -> Iterator[ColumnFacts]:

@@ -16,6 +16,7 @@ from batch.loader import (
     Suggestion,
     describe_columns,
     fit_column,
+    fit_link,
     fold,
     is_phone_header,
     join_phone_columns,
@@ -200,14 +201,17 @@ def find_column(text: str, analysis: SheetAnalysis) -> ColumnFacts | None:
     return _column(text, analysis.facts) or (_column(numbered, analysis.facts) if numbered else None)
 
 
-def parse_value(text: str, analysis: SheetAnalysis, *, before: str = "") -> TemplateValue:
+def parse_value(text: str, analysis: SheetAnalysis, *, before: str = "", in_link: bool = False) -> TemplateValue:
     """Parse the value of a placeholder: a column's name or number, which takes the filter that fits its cells, or text
     with `{Column|filter}`.
 
-    `before`: the text before the placeholder. Raises ValueError, whose text says what is wrong.
+    `before`: the text before the placeholder. `in_link`: it ends a link. Raises ValueError, whose text says what is
+    wrong.
     """
     names = [each.name for each in analysis.facts]
     column = find_column(text, analysis)
+    if column is not None and in_link:
+        return fit_link(column)
     if column is not None:
         return fit_column(column, before=before, is_name=column.name == analysis.guess.name)
     parsed = parse_text(text)

@@ -21,6 +21,7 @@ from batch.campaign import (
     render_campaign,
 )
 from batch.errors import CampaignError, SettingsError, SheetError
+from batch.formatting import quote_path
 from batch.i18n import _, describe_os_error
 from batch.loader import RowEvaluator, open_sheet, wanted_columns
 from batch.model.sheets import limits_for
@@ -69,7 +70,12 @@ def _remember(known: CampaignFacts) -> None:
         write_user_file(_LAST, last_answers() | {name: text for name, text in given.items() if text})
 
 
-def refuse_existing(out: Path) -> None:
+def _arguments(sheet: Path, campaign: Path) -> str:
+    """Return a sheet and its campaign for a command line."""
+    return " -c ".join(map(quote_path, [sheet] if campaign == usual_file(sheet) else [sheet, campaign]))
+
+
+def refuse_existing(out: Path, sheet: Path) -> None:
     """Raise SettingsError when there is a file already: a campaign is never overwritten."""
     try:
         is_there = out.exists() or out.is_symlink()
@@ -77,7 +83,9 @@ def refuse_existing(out: Path) -> None:
         raise _not_written(out, error) from None
     if is_there:
         problem = _("{file} is there already, and is not overwritten.").format(file=out)
-        raise SettingsError(problem, _("Name another file with --out, or use that one."))
+        use = _("To use it: {command}").format(command=f"wegly-batch check {_arguments(sheet, out)}")
+        other = f"wegly-batch init {quote_path(sheet)} --out {quote_path(out.with_name(f'{out.stem}-2.toml'))}"
+        raise SettingsError(problem, "\n".join([use, _("To write another one: {command}").format(command=other)]))
 
 
 def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> WrittenCampaign:
@@ -85,11 +93,11 @@ def write_campaign(analysis: SheetAnalysis, known: CampaignFacts, out: Path) -> 
 
     Raises SettingsError when the file is there already or cannot be written.
     """
-    refuse_existing(out)
+    refuse_existing(out, analysis.path)
     draft, problem = _try_on_sheet(draft_campaign(analysis, known, out), analysis, out.name)
-    _write(out, render_campaign(draft))
+    _write(out, render_campaign(draft), analysis.path)
     _remember(known)
-    command = draft.sheet if out == usual_file(analysis.path) else f"{draft.sheet} -c {draft.file}"
+    command = _arguments(analysis.path, out)
     return WrittenCampaign(
         file=out,
         mapping=tuple(_mapping(draft)),
@@ -153,7 +161,7 @@ def _load(draft: Draft, name: str) -> Campaign:
         return load_campaign(file, now=datetime.now(UTC))
 
 
-def _write(out: Path, text: str) -> None:
+def _write(out: Path, text: str, sheet: Path) -> None:
     try:
         file = out.open("x", encoding="utf-8", newline="\n")
         try:
@@ -163,7 +171,7 @@ def _write(out: Path, text: str) -> None:
             out.unlink()
             raise
     except FileExistsError:
-        refuse_existing(out)
+        refuse_existing(out, sheet)
     except OSError as error:
         raise _not_written(out, error) from None
 

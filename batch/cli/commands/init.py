@@ -39,7 +39,7 @@ from batch.app.token_store import forget_token, keep_token
 from batch.app.trial import send_trial
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, settings_from, shared_options
-from batch.cli.output.init import campaign_text, columns_text, first_message_text
+from batch.cli.output.init import campaign_text, clip_start, columns_text, first_message_text
 from batch.cli.output.run import trial_text
 from batch.cli.progress import make_watcher
 from batch.cli.prompts import ask, ask_lines, ask_secret, conversation
@@ -101,7 +101,7 @@ def command(
     if body is not None and body_file is not None:
         raise click.UsageError(_("--body and --body-file do not go together."))
     target = out or usual_file(sheet)
-    refuse_existing(target)
+    refuse_existing(target, sheet)
     facts = CampaignFacts(**given, body=read_body(body_file) if body_file else body)
     reading = {name: options[name] for name in ("name", "header_row", "trusted", "encoding")}
     analysis = analyse_sheet(sheet, phone=phone, **reading)
@@ -213,9 +213,10 @@ class _Conversation:
             return
         self._header = ask(question, parse_header)
         if self._header is not None and "{{1}}" in self._header:
-            near = self._header.partition("{{1}}")[0][-30:].lstrip()
             before = before_placeholder(self._header, 1)
-            found = self._ask_source(f"  {near}{{{{1}}}}", suggest_header(self._header, self._analysis), before)
+            found = self._ask_source(
+                f"  {clip_start(before)}{{{{1}}}}", suggest_header(self._header, self._analysis), before
+            )
             self._facts = replace(self._facts, has_header=True, header=found)
 
     def _ask_values(self) -> None:
@@ -228,14 +229,15 @@ class _Conversation:
     def _ask_value(self, index: int, guess: TemplateValue | None) -> TemplateValue | None:
         place = _PLACEHOLDER.format(index)
         before = before_placeholder(self._facts.body or "", index)
-        near = before.split("\n")[-1][-30:].lstrip()
-        return self._ask_source(f"  {near}{place}", guess, before)
+        return self._ask_source(f"  {clip_start(before)}{place}", guess, before)
 
-    def _ask_source(self, question: str, guess: TemplateValue | None, before: str = "") -> TemplateValue | None:
+    def _ask_source(
+        self, question: str, guess: TemplateValue | None, before: str = "", *, in_link: bool = False
+    ) -> TemplateValue | None:
         def take(answer: str) -> TemplateValue:
-            return (
-                guess if guess and answer == value_text(guess) else parse_value(answer, self._analysis, before=before)
-            )
+            if guess and answer == value_text(guess):
+                return guess
+            return parse_value(answer, self._analysis, before=before, in_link=in_link)
 
         found = ask(question, take, default=value_text(guess))
         if found is not None and found != guess:
@@ -252,7 +254,8 @@ class _Conversation:
         if self._link is None or "{{1}}" not in self._link:
             return
         button = ask(_("Which of its buttons is it, counted from the top"), parse_button, default="1") or 1
-        end = self._ask_source(f"  {self._link[-40:]}", suggest_link_end(self._link, self._analysis))
+        guess = suggest_link_end(self._link, self._analysis)
+        end = self._ask_source(f"  {clip_start(self._link, 40)}", guess, in_link=True)
         self._facts = replace(self._facts, button=button - 1, link_end=end)
 
     def _ask_people(self) -> None:

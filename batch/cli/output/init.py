@@ -67,6 +67,13 @@ def _clip(text: str, width: int) -> str:
     return f"{shown}..."
 
 
+def clip_start(text: str, width: int = 30) -> str:
+    """Return the end of a text's last line, with an ellipsis and from a whole word on where it is longer."""
+    line = text.rsplit("\n", maxsplit=1)[-1].lstrip()
+    end = line[-width:]
+    return line if end == line else f"...{end.partition(' ')[2] or end}"
+
+
 def campaign_text(written: WrittenCampaign, *, asked: bool, more: str = "") -> str:
     """The guesses with their reasons, what is left to fill in, and the next command. `asked`: a person has decided.
 

@@ -74,6 +74,29 @@ def test_enter_takes_what_is_offered(answer: Answer, capsys: pytest.CaptureFixtu
     assert wegly_batch(["check", "c.csv"]) == 0
 
 
+def test_a_link_takes_any_column_as_a_link_can_have_it(answer: Answer) -> None:
+    """Brackets and blanks of a phone are percent-encoded, and the message shows it; a question shows whole words."""
+    Path("c.csv").write_text(CONTACTS.replace("11 90000-", "(11) 90000-"), encoding="utf-8")
+    text = "Sua fatura do plano familiar com desconto vence em {{1}}"
+    link = ["https://loja.com/{{1}}", "1", "Celular"]
+    code, shown = answer([*ANSWERS[:4], text, *ANSWERS[5:7], "Cliente", *link, *ANSWERS[9:]], "c.csv")
+    assert code == 0, shown
+    assert "\n  ...com desconto vence em {{1}}" in shown
+    assert "= {Celular|urlencode}" in shown
+    assert "[ https://loja.com/%2811%29%2090000-1001 ]" in shown
+
+
+def test_a_campaign_that_is_there_is_named_with_what_to_type(answer: Answer) -> None:
+    """Neither overwritten nor read; the sheet is not asked about in vain."""
+    Path("c.toml").write_text("x", encoding="utf-8")
+    code, shown = answer([], "c.csv")
+    assert (code, Path("c.toml").read_text("utf-8")) == (2, "x")
+    assert "wegly-batch check c.csv\n" in shown
+    assert "wegly-batch init c.csv --out c-2.toml\n" in shown
+    code, shown = answer([], "c.csv", "--out", "c.csv")
+    assert (code, "wegly-batch check c.csv -c c.csv\n" in shown) == (2, True)
+
+
 def test_an_interrupt_at_any_question_writes_nothing_and_says_so(answer: Answer) -> None:
     """Ctrl+C and Ctrl+D; no file, no token, nothing remembered."""
     before = sorted(Path().rglob("*"))
