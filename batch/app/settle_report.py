@@ -69,7 +69,10 @@ def _place(sheet: Sheet, name: str) -> int:
     found = [index for index, column in enumerate(sheet.info.columns) if fold(column) == fold(name)]
     if len(found) != 1 or name in sheet.info.ambiguous:
         problem = _("{file} has several columns {column}.") if found else _("{file} has no column {column}.")
-        remedy = _("Take the report that a run wrote (report.xlsx or results.csv), and add one column {column} to it.")
+        remedy = _(
+            "Take the report that a run wrote (report.xlsx or results.csv), and add one column {column} to it: write "
+            "sent or not sent there beside each row whose chat you have looked at."
+        )
         raise SheetError(problem.format(file=sheet.info.file, column=name), remedy.format(column=SETTLE_COLUMN))
     return found[0]
 

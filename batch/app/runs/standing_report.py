@@ -37,14 +37,14 @@ def find_standing_report(
     files = tuple(path for path in map(folder.joinpath, _FILES) if path.is_file())
     is_worked_on = any(map(RetryFiles(folder).is_changed, folder.glob("retry*.xlsx")))  # then a new one is wanted
     if (
-        _with_hours(tally.reasons) != _with_hours(reasons)
+        _as_waiting(tally.reasons) != _as_waiting(reasons)
         or not _is_of(folder, last, tally)
         or not files
         or is_worked_on
     ):
         return None
     return FinishedRun(
-        run=replace(last, ledger=ledger.location),
+        run=ledger.locate(last),
         tally=replace(tally, this_run=ThisRun()),  # nothing was done now
         folder=folder,
         written=ReportFiles(files=files),
@@ -54,10 +54,11 @@ def find_standing_report(
     )
 
 
-def _with_hours(reasons: Mapping[tuple[Outcome, str], int]) -> Counter[tuple[Outcome, str]]:
-    """Return the counts with rows that wait for the hours as any that wait: before a try no reason is known."""
-    known = Counter(reasons)
-    known[Outcome.PENDING, Reason.WAITING.value] += known.pop((Outcome.PENDING, Reason.WINDOW.value), 0)
+def _as_waiting(reasons: Mapping[tuple[Outcome, str], int]) -> Counter[tuple[Outcome, str]]:
+    """Return the counts with all rows that wait alike, for the hours or since a stop: before a try none is known."""
+    known = Counter[tuple[Outcome, str]]()
+    for (outcome, reason), rows in reasons.items():
+        known[outcome, Reason.WAITING.value if outcome is Outcome.PENDING else reason] += rows
     return +known
 
 

@@ -43,6 +43,7 @@ from batch.model.outcomes import ExitCode
     "-c",
     "--campaign",
     type=SHEET,
+    metavar="FILE",
     help="The campaign file of the one RUN: its rows to decide are settled when their message is found in the chat.",
 )
 @click.option("--file", "sheet", type=SHEET, metavar="SHEET", help="The sheet of that run, where it was moved.")

@@ -117,6 +117,7 @@ def test_the_help_of_every_command_is_in_the_language(words: tuple[str, ...]) ->
     assert {"Uso:", "Opções:"} <= {line.split(" ")[0] for line in portuguese.splitlines()}
     for left in ("Usage:", "Options:", "Commands:", "Show this", "env var", "default:", "[required]", "The language"):
         assert left not in portuguese
+    assert not re.search(r"\b(PATH|FILE|TEXT|INTEGER|DIR|SHEET)\b(?!\.)", portuguese)
     assert _help(words, "en") == english, "what was said in one language stays in it"
 
 
