@@ -60,6 +60,11 @@ class Forecast:
         is_open = self.campaign.hours.state_at(self.now, (self.campaign.timezone,)).open
         return None if is_open or first is None or first - self.now < _SOON else first
 
+    @property
+    def seconds_closed(self) -> float:
+        """Seconds until then; 0 when the hours keep no message back."""
+        return (self.closed_until - self.now).total_seconds() if self.closed_until else 0.0
+
     def outlasts(self, expires: datetime | None) -> bool:
         """True when a token that expires then does not last until the last message; None: not known."""
         last = self.schedule.last
@@ -103,6 +108,8 @@ class Check:
     campaign: Campaign
     endpoint: str
     ledger: str
+    ledger_option: str
+    """Value of `--ledger` by which a command finds it; empty for the user's own."""
     info: SheetInfo
     mapping: tuple[tuple[str, str], ...]
     """API field, how it is filled."""
@@ -220,6 +227,7 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         campaign=campaign,
         endpoint=source.endpoint,
         ledger=staged.ledger.location,
+        ledger_option=staged.ledger.option,
         info=source.sheet.info,
         mapping=tuple(source.evaluator.describe_mapping()),
         senders=tuple(sorted(senders)),

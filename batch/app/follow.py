@@ -33,6 +33,8 @@ class FollowReport:
 
     endpoint: str
     ledger: str
+    ledger_option: str
+    """Value of `--ledger` by which a command finds it; empty for the user's own."""
     runs: tuple[Run, ...]
     """Runs that were named; empty: all messages since `since`."""
     since: datetime | None
@@ -106,7 +108,7 @@ def follow(
     clock = clock or utc_now
     now, endpoint = clock(), settings.endpoint
     with Ledger.for_reading(settings.ledger) as ledger:
-        runs = tuple(_find_runs(ledger, choices, settings))
+        runs = tuple(map(ledger.locate, _find_runs(ledger, choices, settings)))
         since = None if runs and choices.since is None else now - (choices.since or FOLLOWED)
         scope = FollowScope(endpoint=endpoint, runs=tuple(run.run for run in runs), since=since)
         with ledger.hold([follow_lock(endpoint)], Owner.here(_("a pass of `follow`"))):
@@ -126,6 +128,7 @@ def follow(
             return FollowReport(
                 endpoint=endpoint,
                 ledger=ledger.location,
+                ledger_option=ledger.option,
                 runs=runs,
                 since=since,
                 timezone=ZoneInfo(

@@ -5,7 +5,7 @@ A removal is all or nothing, under the locks of whatever could send to the perso
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batch.app.inputs.staging import utc_now
@@ -38,6 +38,10 @@ class PersonReport:
     """A person's record in the ledger, and the end of a removal."""
 
     ledger: str
+    ledger_option: str
+    """Value of `--ledger` by which a command finds it; empty for the user's own."""
+    timezone: str
+    """By whose clock times are shown: of the ledger's latest run."""
     record: PersonRecord
     """As it was before a removal."""
     asked: bool = False
@@ -73,7 +77,16 @@ def find_person(phone: str, *, region: str, settings: Settings) -> PersonReport:
     """Return what the ledger knows of a person. Raises SettingsError when `phone` is none. Changes nothing."""
     [person] = read_phones([phone], region)
     with Ledger.for_reading(settings.ledger) as ledger:
-        return PersonReport(ledger=ledger.location, record=ledger.people.find(person))
+        return _find(ledger, person)
+
+
+def _find(ledger: Ledger, person: str) -> PersonReport:
+    return PersonReport(
+        ledger=ledger.location,
+        ledger_option=ledger.option,
+        timezone=next((run.timezone for run in ledger.runs()), "UTC"),
+        record=ledger.people.find(person),
+    )
 
 
 def forget_person(
@@ -90,7 +103,7 @@ def forget_person(
         problem = _("There is no ledger {place}.").format(place=path)
         raise LedgerUnusable(problem, _("Name another one with --ledger. Nothing was removed."))
     with Ledger.open(settings.ledger) as ledger:
-        found = PersonReport(ledger=ledger.location, record=ledger.people.find(person), asked=True)
+        found = replace(_find(ledger, person), asked=True)
         removed = None
         if found.record.erasable:
             if not confirm(found):
@@ -104,7 +117,7 @@ def forget_person(
                 problem = _("A message to this person began to be sent a moment ago.")
                 raise Busy(f"{problem} {nothing}", _("Give the same command again in some minutes."))
         unclean = wipe_ledger(ledger) if ledger.retention.needs_wipe else None
-        return PersonReport(ledger=found.ledger, record=found.record, asked=True, removed=removed, unclean=unclean)
+        return replace(found, removed=removed, unclean=unclean)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ A message that is found is a proof; one that is not found proves nothing, and th
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -207,8 +207,7 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
             ledger.settlements.settle(settlements, now=now, who=user_name(), how="follow")
         unmatched += [each for each in judged if isinstance(each, UnmatchedRow)]
         unmatched.sort(key=lambda each: each.row.row)
-        here = replace(run, ledger=ledger.location)
-        return ReconcileReport(run=here, found=tuple(found), unmatched=tuple(unmatched))
+        return ReconcileReport(run=ledger.locate(run), found=tuple(found), unmatched=tuple(unmatched))
 
 
 def read_campaign(run: Run, path: Path, settings: Settings) -> Campaign:

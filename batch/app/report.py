@@ -87,7 +87,7 @@ def rewrite_report(name: str | None, settings: Settings, *, redacted: bool = Fal
             tally = count()
             options = {**run.sheet_options, **({CLEAN_REPORT: "yes"} if settings.clean_report else {})}
             language = settings.language or run.language
-            worded = replace(run, ledger=ledger.location, language=language, sheet_options=options)
+            worded = replace(ledger.locate(run), language=language, sheet_options=options)
             written = write_report(
                 folder,
                 run=worded,
@@ -101,7 +101,7 @@ def rewrite_report(name: str | None, settings: Settings, *, redacted: bool = Fal
             raise damage
         index_problems = () if redacted else write_index(folder.parent, worded.language)
         written = replace(written, problems=(*written.problems, *index_problems))
-        return RunReport(run=replace(run, ledger=worded.ledger), tally=tally, folder=folder, written=written)
+        return RunReport(run=ledger.locate(run), tally=tally, folder=folder, written=written)
 
 
 def find_run(ledger: Ledger, name: str | None) -> Run:

@@ -5,7 +5,7 @@ All the rows named are settled, or none: whatever is wrong with one of them is f
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -104,7 +104,7 @@ def _settle(
         hold_senders(stack, ledger, run, [each.row for each in decisions])
         _refuse_decided(decisions)
         found = SettlementReport(
-            run=replace(run, ledger=ledger.location),
+            run=ledger.locate(run),
             changes=tuple(each for each in decisions if each.check is SettlementCheck.OPEN),
             same=tuple(each for each in decisions if each.check is SettlementCheck.SAME),
         )

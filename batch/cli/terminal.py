@@ -169,15 +169,16 @@ def parse_yes(answer: str) -> bool:
     return word in _YES
 
 
-def open_page(page: Path | None) -> None:
-    """Open a page in the browser; where there is none, or no page, say so on stderr."""
+def open_page(page: Path | None, *, is_named: bool = False) -> None:
+    """Open a page in the browser; where there is none, or no page, say so on stderr. `is_named`: it stands above."""
     if page is None:
         say(_("There is no report.html to open."))
         return
     with suppress(webbrowser.Error, OSError):
         if webbrowser.open(page.absolute().as_uri()):
             return
-    say(_("No browser was found. The page is {page}").format(page=page))
+    none = _("No browser was found: open it yourself.") if is_named else _("No browser was found. The page is {page}")
+    say(none.format(page=page))
 
 
 def discard_stdout() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from batch.errors import LedgerFailed, WeglyBatchError
+from batch.formatting import from_here
 from batch.i18n import N_, _
 from batch.ledger.admin.people import People
 from batch.ledger.admin.purge import Retention
@@ -40,7 +42,7 @@ from batch.ledger.storage.suppression import SuppressionList
 from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits
 from batch.model.reasons import Finding, findings_to_json
-from batch.model.runs import SenderRun
+from batch.model.runs import Run, SenderRun
 
 
 class Ledger(RunReader):
@@ -79,6 +81,16 @@ class Ledger(RunReader):
             refuse_network_folder(sqlite_path(url))
             return cls(memory_engine(), str(sqlite_path(url)))
         return cls.open(url)
+
+    @property
+    def option(self) -> str:
+        """Value of `--ledger` by which a command finds it; empty for the user's own."""
+        place = Path(self.location)
+        return "" if place == sqlite_path(default_url()) else f"sqlite:///{from_here(place)}"
+
+    def locate(self, run: Run) -> Run:
+        """Return a run with the place of this ledger."""
+        return replace(run, ledger=self.location, ledger_option=self.option)
 
     def close(self) -> None:
         """Close all connections. The ledger may be used again: it opens new ones."""

@@ -127,15 +127,13 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
-def rehearsal_options(endpoint: str, ledger: str, *names: str) -> str:
-    """Return the options, of these names, by which a rehearsal's commands find its address and its ledger.
+def command_options(endpoint: str, ledger: str, *names: str) -> str:
+    """Return the options, of these names, by which a command finds a rehearsal's address, and a ledger by its URL.
 
-    Each with a blank before it; empty for any other address.
+    Each with a blank before it; none for any other address, nor for an empty URL, which is the user's own ledger.
     """
-    if not is_loopback(endpoint):
-        return ""
-    place = ledger if "://" in ledger else f"sqlite:///{ledger}"
-    values = {"base-url": endpoint, "only-at": endpoint, "ledger": ledger and quote_path(place)}
+    here = endpoint if is_loopback(endpoint) else ""
+    values = {"base-url": here, "only-at": here, "ledger": ledger and quote_path(ledger)}
     return "".join(f" --{name} {values[name]}" for name in names if values[name])
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
 from batch.model.chat_history import TimelineMessage
-from batch.model.messages import rehearsal_options
+from batch.model.messages import command_options
 from batch.model.phone.cells import format_phone
 
 REPLY_TIME = timedelta(days=7)
@@ -95,7 +95,7 @@ def describe_undecided(
 
     A masked person has no command. One of a rehearsal silences the person at its address alone.
     """
-    options = rehearsal_options(endpoint, ledger, "only-at", "ledger")
+    options = command_options(endpoint, ledger, "only-at", "ledger")
     words = ngettext(
         "{n} reply has a word of opt-out in a sentence. Read it in Wegly; for a person who wants no more messages:",
         "{n} replies have a word of opt-out in a sentence. Read them in Wegly; for each person who wants no more "

@@ -117,7 +117,9 @@ class Run:
     """Starts a second, per sender."""
     report_dir: str | None = None
     ledger: str = ""
-    """URL of the ledger without its password."""
+    """Place of the ledger, for people."""
+    ledger_option: str = ""
+    """Value of `--ledger` by which a command finds it; empty for the user's own."""
     sheet_options: Mapping[str, str] = field(default_factory=dict)
     """Options the sheet was read with (`name`, `header_row`, `trusted`), and its report was asked for with."""
     reply_opt_outs: Mapping[str, Sequence[str]] = field(default_factory=dict)

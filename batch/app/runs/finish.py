@@ -116,8 +116,8 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
         except LedgerFailed:  # only `runs` shows it
             log.exception("exit_code_not_noted")
         stamped = note_stamp(campaign, ledger, run) and stamped
-    ended = ledger.run(run.run) or run
-    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now(), ledger=ledger.location)
+    ended = ledger.locate(ledger.run(run.run) or run)
+    ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now())
     sheet = planned.source.sheet
     name = show_controls(Path(run.sheet_path).name)
     render = sent_renderer(planned.source, ledger)

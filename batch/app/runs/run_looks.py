@@ -20,7 +20,7 @@ from batch.event_log import log
 from batch.i18n import N_, _, ngettext, number
 from batch.ledger import FollowedMessage, Ledger, Owner, SendQueue, follow_lock
 from batch.model.delivery import SAMPLE_AFTER, DeliveryState
-from batch.model.messages import Job, is_loopback
+from batch.model.messages import Job, command_options, is_loopback
 from batch.model.phone.cells import format_phone
 from batch.model.runs import StopCause
 from batch.pool import Pool, PoolResult, StopSignal, ledger_failure
@@ -113,7 +113,8 @@ def add_look_warnings(staged: StagedSheet, passing: LookPass, why: str) -> Stage
             "Looks before sending changed what the reports of {n} earlier runs show. To write them again:",
             len(runs),
         )
-        commands = [f"  wegly-batch report {run}" for run in runs[:_REPORTS_NAMED]]
+        of_ledger = command_options("", staged.ledger.option, "ledger")
+        commands = [f"  wegly-batch report {run}{of_ledger}" for run in runs[:_REPORTS_NAMED]]
         warnings.append("\n".join([stale.format(n=number(len(runs))), *commands]))
     return replace(staged, warnings=(*staged.warnings, *warnings))
 

@@ -1,12 +1,12 @@
 """`wegly-batch check`."""
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from batch.app.check import Check, PageWords
 from batch.app.inputs.input_files import find_campaign
 from batch.app.ledger_admin import exposure_warnings
 from batch.app.records.check import check_record
@@ -16,11 +16,12 @@ from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, repeat_typed, settings_from, shared_options
 from batch.cli.output.check import check_steps, check_text, page_words, wrong_rows_text
 from batch.cli.terminal import open_page, say, show, warn
-from batch.formatting import to_json
+from batch.formatting import from_here, to_json
 from batch.i18n import _
+from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode
 
-_REPEATED = ("campaign", "limit", "only_allowed", "ledger", "base_url", "token_file", "encoding", "retry_errors")
+_REPEATED = ("campaign", "limit", "only_allowed", "base_url", "token_file", "encoding", "retry_errors")
 """Options without which the next command would send to others, or would not find its way."""
 
 
@@ -59,16 +60,22 @@ def command(
     file, choices = find_campaign([sheet], campaign, settings.ledger), choices_from(options)
     more = repeat_typed(*_REPEATED)
 
-    page = partial(page_words, expires=expires, sheet=sheet, options=more) if opens else None
-    checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=page)
+    def page(found: Check) -> PageWords:
+        return page_words(found, expires, sheet, more + _of_ledger(found))
+
+    checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=page if opens else None)
     found = checked.check
-    steps = check_steps(found, sheet, more, rows=wrong_rows is None, page=not opens)
+    steps = check_steps(found, sheet, more + _of_ledger(found), rows=wrong_rows is None, page=not opens)
     show(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps), as_json=as_json)
     if wrong_rows is not None:  # the file leads to its campaign
-        text = wrong_rows_text(checked.wrong_rows, checked.problems, repeat_typed("ledger", "base_url"))
+        text = wrong_rows_text(checked.wrong_rows, checked.problems, repeat_typed("base_url") + _of_ledger(found))
         say(text if as_json else f"\n{text}", err=as_json)
     if checked.page is not None:
-        text = _("The check as a page: {page}").format(page=checked.page)
+        text = _("The check as a page: {page}").format(page=from_here(checked.page))
         say(text if as_json else f"\n{text}", err=as_json)
-        open_page(checked.page)
+        open_page(checked.page, is_named=True)
     return found.exit_code
+
+
+def _of_ledger(found: Check) -> str:
+    return command_options("", found.ledger_option, "ledger")

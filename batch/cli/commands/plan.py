@@ -11,8 +11,9 @@ from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, settings_from, shared_options
 from batch.cli.output.layout import labelled_lines, outcome_table
 from batch.cli.terminal import echo, show
-from batch.formatting import format_messages, to_json
+from batch.formatting import format_messages, quote_path, to_json
 from batch.i18n import _
+from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode
 
 
@@ -31,6 +32,8 @@ def command(*, sheet: Path, campaign: Path | None, out: Path, as_json: bool, **o
     campaign = find_campaign([sheet], campaign, settings.ledger)
     planned = make_plan(sheet, campaign, out, settings, choices_from(options))
     code = planned.check.exit_code
+    paths = f"{quote_path(sheet)} -c {quote_path(campaign)} --plan {quote_path(out)}"
+    more = command_options(planned.check.endpoint, planned.check.ledger_option, "base-url", "ledger")
     if as_json:
         result = {"plan": out, "messages": planned.messages, "hash": planned.hash, "exit_code": code}
         echo(to_json(result))
@@ -38,7 +41,7 @@ def command(*, sheet: Path, campaign: Path | None, out: Path, as_json: bool, **o
     lines = [
         (_("Plan"), f"{out}: {format_messages(planned.messages)}"),
         (_("Hash"), planned.hash),
-        (_("Send it"), f"wegly-batch run {sheet} -c {campaign} --plan {out}"),
+        (_("Send it"), f"wegly-batch run {paths}{more}"),
     ]
     counts = outcome_table(planned.check.counts, planned.check.reasons)
     show("\n".join([counts, "", *labelled_lines(lines, least=8)]))

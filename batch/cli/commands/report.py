@@ -36,5 +36,5 @@ def command(*, run: str | None, redacted: bool, as_json: bool, opens: bool, **op
         steps = next_lines(report, opens=opens)
         show("\n".join([written_text(report), *([""] if steps else []), *steps]))
     if opens:
-        open_page(report.written.page)
+        open_page(report.written.page, is_named=not as_json)
     return ExitCode.STOPPED if report.written.missing else ExitCode.DONE

@@ -3,18 +3,20 @@
 from batch.app.follow import FollowReport
 from batch.app.reconcile import MatchedRow, ReconcileReport, UnmatchedRow
 from batch.app.records.people import shown_phone
-from batch.cli.output.layout import row_label, step_lines, undecided_lines
+from batch.cli.output.layout import row_label, run_command, step_lines, undecided_lines
 from batch.cli.output.run import next_lines
 from batch.cli.output.settle import report_again
 from batch.cli.terminal import bold
 from batch.formatting import format_moment, from_here
 from batch.i18n import _, ngettext, number
 from batch.model.delivery import failure_words
+from batch.model.messages import command_options
 from batch.model.runs import Run
 
 
 def follow_text(ended: FollowReport) -> str:
     """The end of `follow`."""
+    options = command_options(ended.endpoint, ended.ledger_option, "base-url", "ledger")
     lines = [_settled_text(ended.settled)] if ended.settled else []
     looks = ngettext(
         "{n} look made; {changed} showed a change.", "{n} looks made; {changed} showed a change.", ended.looks
@@ -40,14 +42,16 @@ def follow_text(ended: FollowReport) -> str:
             ended.unknown,
         )
         run = ended.runs[0].run if len(ended.runs) == 1 else _("RUN")
-        lines.append(unknown.format(n=number(ended.unknown), command=f"wegly-batch follow {run} -c " + _("CAMPAIGN")))
+        again = f"wegly-batch follow {run} -c " + _("CAMPAIGN") + options
+        lines.append(unknown.format(n=number(ended.unknown), command=again))
     lines += [_("Report: {folder}").format(folder=from_here(report.folder)) for report in ended.reports]
     lines += ended.problems
     if len(ended.reports) == 1:
         lines += ["", *next_lines(ended.reports[0])]
     elif not ended.looks and not ended.due and not ended.stopped:
         about = _("No look is due yet. The first is 10 minutes after a message was sent; look then")
-        lines += ["", *step_lines((), (about, " ".join(["wegly-batch follow", *(run.run for run in ended.runs)])))]
+        again = " ".join(["wegly-batch follow", *(run.run for run in ended.runs)]) + options
+        lines += ["", *step_lines((), (about, again))]
     return "\n".join(lines)
 
 
@@ -78,7 +82,7 @@ def _opt_out_lines(ended: FollowReport) -> list[str]:
         lines.append(words.format(n=number(len(ended.opted_out))))
     # Of one run its next steps have these.
     one_run = len(ended.reports) == 1
-    return lines if one_run else [*lines, *undecided_lines(ended.counts, ended.endpoint, ended.ledger)]
+    return lines if one_run else [*lines, *undecided_lines(ended.counts, ended.endpoint, ended.ledger_option)]
 
 
 def _settled_text(ended: ReconcileReport) -> str:
@@ -94,11 +98,12 @@ def _settled_text(ended: ReconcileReport) -> str:
     )
     lines.append(count.format(n=number(len(ended.found)), left=number(len(ended.unmatched))))
     if ended.found:
-        lines.append(report_again(ended.run.run))
+        lines.append(report_again(ended.run))
     if ended.unmatched:
         lines.append(_("A row that is still to decide may have been sent all the same. Look in WhatsApp, then say so:"))
         rows = _("ROWS")
-        lines.append(f"  wegly-batch settle {ended.run.run} --sent {rows} --not-sent {rows}")
+        settle = run_command(ended.run, f"settle {ended.run.run} --sent {rows} --not-sent {rows}", "ledger")
+        lines.append(f"  {settle}")
     return "\n".join(lines)
 
 

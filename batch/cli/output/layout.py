@@ -6,10 +6,11 @@ from batch.cli.terminal import bold
 from batch.formatting import format_rows
 from batch.i18n import _, number
 from batch.model.delivery import DeliveryCounts
+from batch.model.messages import command_options
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason, general_sentence
 from batch.model.replies import describe_undecided
-from batch.model.runs import NextStep, rank_reasons
+from batch.model.runs import NextStep, Run, rank_reasons
 from batch.model.sheets import SheetInfo
 
 
@@ -40,8 +41,13 @@ def step_lines(steps: Iterable[NextStep], *more: tuple[str, str]) -> list[str]:
     return lines
 
 
+def run_command(run: Run, words: str, *options: str) -> str:
+    """Return a command about a run, with those of these options that it needs (`command_options`)."""
+    return f"wegly-batch {words}{command_options(run.endpoint, run.ledger_option, *options)}"
+
+
 def undecided_lines(counts: DeliveryCounts | None, endpoint: str, ledger: str) -> list[str]:
-    """Return the replies that a person has to decide, each with the command to type."""
+    """Return the replies that a person has to decide, each with the command to type. `ledger`: its URL, or empty."""
     sentence, commands = describe_undecided(counts.undecided if counts else (), endpoint, ledger)
     return [sentence, *(f"  {command}    {when}" for command, when in commands)] if sentence else []
 

@@ -1,18 +1,22 @@
 """Output of `person`."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import partial
 
 from batch.app.person import Message, PersonReport
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, ngettext, number
 from batch.model.delivery import STATE_WORDS, Delivery, DeliveryState, failure_text
+from batch.model.messages import command_options
+from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import in_english
 from batch.model.reasons import sentence
 
 _WIDTH = 80
-_UTC = "UTC"
+_At = Callable[[datetime], str]
 
 
 def person_text(found: PersonReport) -> str:
@@ -41,26 +45,28 @@ def _wrap(lines: Iterable[str]) -> str:
 
 def _lines(found: PersonReport) -> Iterator[str]:
     record = found.record
-    yield _("{phone} in the ledger {place}").format(phone=format_phone(record.person), place=found.ledger)
+    at = partial(format_moment, timezone=found.timezone)
+    head = _("{phone} in the ledger {place}, times of {timezone}")
+    yield head.format(phone=format_phone(record.person), place=found.ledger, timezone=found.timezone)
     if found.is_empty:
         yield _("Nothing is known of this person. Another ledger is named with --ledger.")
         return
     for entry in record.suppressed:
         listed = _("On the suppression list since {when}: {source}: {reason}").format(
-            when=_at(entry.added), source=entry.source, reason=entry.reason
+            when=at(entry.added), source=entry.source, reason=entry.reason
         )
         yield listed + (" " + _("(only at {endpoint})").format(endpoint=entry.endpoint) if entry.endpoint else "")
     if not record.suppressed:
         yield _("Not on the suppression list.")
     if record.removed is not None:
         yield _("Taken off the suppression list on {when}: a reply from before puts the person on it no more.").format(
-            when=_at(record.removed)
+            when=at(record.removed)
         )
     if record.messages:
         count = len(record.messages)
         yield ngettext("{n} message:", "{n} messages:", count).format(n=number(count))
         for each in record.messages:
-            yield from _message_lines(each)
+            yield from _message_lines(each, at)
     if record.rows:
         yield f"{format_rows(len(record.rows))}:"
     for row in record.rows:
@@ -69,9 +75,9 @@ def _lines(found: PersonReport) -> Iterator[str]:
         yield from (f"    {sentence(each)}" for each in (*row.result.findings, *row.result.notes))
 
 
-def _message_lines(message: Message) -> Iterator[str]:
-    when = _at(message.sent_at) if message.sent_at else _("not sent")
-    yield f"  {when}  {message.campaign}: {message.state.value}"
+def _message_lines(message: Message, at: _At) -> Iterator[str]:
+    when = at(message.sent_at) if message.sent_at else _("not sent")
+    yield f"  {when}  {message.campaign}: {_state_label(message.state)}"
     parts = [
         message.endpoint,
         _("sender {sender}").format(sender=message.sender),
@@ -82,29 +88,31 @@ def _message_lines(message: Message) -> Iterator[str]:
     yield f"    {', '.join(parts)}"
     if message.payload is not None:
         yield "    " + _("waits to be sent, with these values: {values}").format(values=message.payload)
-    for at, who, state in message.decisions:
-        yield "    " + _("settled as {state} by {who}, {when}").format(state=state, who=who, when=_at(at))
+    for decided, who, state in message.decisions:
+        words = _("settled as {state} by {who}, {when}")
+        yield "    " + words.format(state=_state_label(state), who=who, when=at(decided))
     if message.delivery is not None:
-        yield from (f"    {line}" for line in _delivery_lines(message.delivery))
+        yield from (f"    {line}" for line in _delivery_lines(message.delivery, at))
     if message.erased:
         yield "    " + _("found by its keyed hash only: phone and chat were removed")
 
 
-def _delivery_lines(delivery: Delivery) -> Iterator[str]:
+def _delivery_lines(delivery: Delivery, at: _At) -> Iterator[str]:
     state = _(STATE_WORDS[delivery.state])
     if delivery.state is DeliveryState.OTHER and delivery.word:
         state = f"{state} ({delivery.word})"
     elif delivery.state is DeliveryState.FAILED:
         state = f"{state} {failure_text(delivery.code, delivery.words)}".rstrip()
     seen = _("{state}; first seen {seen}, looked {looked}")
-    yield seen.format(state=state, seen=_at(delivery.seen_at), looked=_at(delivery.looked_at))
+    yield seen.format(state=state, seen=at(delivery.seen_at), looked=at(delivery.looked_at))
     if delivery.reply is not None:
-        yield _("wrote {when}, after our message: {kind}").format(when=_at(delivery.reply.at), kind=delivery.reply.kind)
+        yield _("wrote {when}, after our message: {kind}").format(when=at(delivery.reply.at), kind=delivery.reply.kind)
 
 
-def _at(at: object) -> str:
-    """A moment on the clock of UTC, which its letters say: the runs may have had several."""
-    return f"{format_moment(at)} {_UTC}"  # type: ignore[arg-type]
+def _state_label(state: str) -> str:
+    """The state of a message as a word, and its code."""
+    known = {each.value: each.label for each in Outcome}
+    return known.get(state) or _("being sent ({code})").format(code=state)
 
 
 def _forgotten_lines(found: PersonReport) -> Iterator[str]:
@@ -150,7 +158,7 @@ def _kept_lines(found: PersonReport) -> Iterator[str]:
         yield _(
             "Not on the suppression list: a sheet that has the phone may message the person again. Against that: "
             'wegly-batch suppress add "{phone}"'
-        ).format(phone=format_phone(found.record.person))
+        ).format(phone=format_phone(found.record.person)) + command_options("", found.ledger_option, "ledger")
 
 
 def _unreached_lines(found: PersonReport) -> Iterator[str]:

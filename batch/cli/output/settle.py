@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from batch.app.records.people import shown_phone
 from batch.app.settle import SettlementReport
 from batch.app.settlement import RowDecision
-from batch.cli.output.layout import labelled_lines, step_lines
+from batch.cli.output.layout import labelled_lines, run_command, step_lines
 from batch.i18n import _, ngettext, number
+from batch.model.runs import Run
 
 
 def settle_question(plan: SettlementReport) -> str:
@@ -41,10 +42,10 @@ def _settle_lines(ended: SettlementReport) -> list[str]:
         )
         lines.append(same.format(n=number(len(ended.same))))
     if ended.changes:
+        report = run_command(ended.run, f"report {ended.run.run} --open", "ledger")
         lines.append(_("Until it is sent again it can be settled the other way."))
         send = [(_("Send what is settled as not sent"), ended.command)] if waiting else []
-        again = _("Write the report as it stands now, and see it"), f"wegly-batch report {ended.run.run} --open"
-        lines += ["", *step_lines((), *send, again)]
+        lines += ["", *step_lines((), *send, (_("Write the report as it stands now, and see it"), report))]
     return lines
 
 
@@ -60,6 +61,6 @@ def _table(changes: Sequence[RowDecision]) -> str:
     )
 
 
-def report_again(run: str) -> str:
+def report_again(run: Run) -> str:
     """Name the command that writes a run's report again."""
-    return _("The report as it stands now: {command}").format(command=f"wegly-batch report {run}")
+    return _("The report as it stands now: {command}").format(command=run_command(run, f"report {run.run}", "ledger"))

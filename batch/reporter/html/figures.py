@@ -12,7 +12,7 @@ from babel.dates import format_date, format_datetime, format_time
 
 from batch.formatting import format_exact_duration, from_here, quote_path
 from batch.i18n import _, current_language, decimal, ngettext, number
-from batch.model.messages import rehearsal_options
+from batch.model.messages import command_options
 from batch.model.outcomes import Outcome
 from batch.model.runs import CAMPAIGN_FILE, NextStep, Run, Tally
 from batch.reporter.html.text import local_moment, rate_text
@@ -210,7 +210,7 @@ def _replies(inputs: ReportInputs) -> Iterator[NextStep]:
         return
     from batch.model.replies import describe_undecided  # noqa: PLC0415 - needed only where people replied
 
-    words, commands = describe_undecided(inputs.tally.delivery.undecided, inputs.run.endpoint, inputs.run.ledger)
+    words, commands = describe_undecided(inputs.tally.delivery.undecided, inputs.run.endpoint, inputs.run.ledger_option)
     yield NextStep(
         outcome=Outcome.UNKNOWN, title=_("Replies to decide"), words=words, commands=tuple(commands), is_reply=True
     )
@@ -241,7 +241,7 @@ def _look(inputs: ReportInputs) -> Iterator[NextStep]:
 
 
 def _options(run: Run, *only: str) -> str:
-    return rehearsal_options(run.endpoint, run.ledger, *(only or ("base-url", "ledger")))
+    return command_options(run.endpoint, run.ledger_option, *(only or ("base-url", "ledger")))
 
 
 def _place(file: Path) -> str:

@@ -203,7 +203,7 @@ def _add_delivery(page: _Page, run: Run, counts: DeliveryCounts) -> None:
         page.add((step.name, "text"), (None, "text"), (step.messages, "number"), (share, "share"))
     for sentence in price_sentences(counts):
         page.add((sentence, "fact"))
-    decide, commands = describe_undecided(counts.undecided, run.endpoint, run.ledger)
+    decide, commands = describe_undecided(counts.undecided, run.endpoint, run.ledger_option)
     if decide:
         page.add()
         page.add((_("Replies to decide"), "section"))

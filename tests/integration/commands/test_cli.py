@@ -349,34 +349,43 @@ def test_inspect_prints_what_the_design_names(desk: Desk) -> None:
     ]
 
 
-def test_each_end_names_the_command_to_type_next(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Typed as it stands, from the folder in which the person is, it does what it is about."""
+@pytest.mark.parametrize("ledger", [[], ["--ledger", "sqlite:///livro.sqlite3"]], ids=["own", "named"])
+def test_each_end_names_the_command_to_type_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, ledger: list[str]
+) -> None:
+    """Typed as it stands, from the folder in which the person is, it does what it is about; in the same ledger."""
+    monkeypatch.delenv("WEGLY_BATCH_LEDGER")
     monkeypatch.chdir(desk.folder)
     desk.write("lista.csv", "Nome;Telefone\nAna;11 90000-1001\nBia;99\nCid;11 90000-0903\n")
     desk.campaign.rename(desk.folder / "lista.toml")
 
     def commands(said: str) -> list[list[str]]:
-        return [shlex.split(each)[1:] for each in re.findall(r"^    (wegly-batch .*?)(?:    |$)", said, re.MULTILINE)]
+        found = re.findall(r"^    (wegly-batch .*?)(?:    |$)", said, re.MULTILINE)
+        assert all(
+            each.endswith(" ".join(["", *ledger])) and each.count("--ledger") == len(ledger) / 2 for each in found
+        )
+        return [shlex.split(each)[1:] for each in found]
 
     with running_sandbox() as sandbox:
-        _, checked, _ = desk.type("check", "lista.csv", "--base-url", sandbox.url)
+        _, checked, _ = desk.type("check", "lista.csv", "--base-url", sandbox.url, *ledger)
         *_wrong_rows, send = commands(checked)
-        assert send == ["run", "lista.csv", "--base-url", sandbox.url]
+        assert send == ["run", "lista.csv", "--base-url", sandbox.url, *ledger]
         code, _, ended = desk.type(*send, "--yes", "-v")
         fix, _sent, decide, look, page = commands(ended)
         (folder,) = (desk.folder / "reports").glob("*/")
         assert (fix[0], fix[1]) == ("run", f"reports/{folder.name}/retry.xlsx")
-        assert [look[:2], page] == [["follow", folder.name], ["report", folder.name, "--open"]]
+        assert [look[:2], page] == [["follow", folder.name], ["report", folder.name, "--open", *ledger]]
         assert decide[:2] == ["settle", folder.name]
         code, settled, _ = desk.type(*decide)
         assert code == 0, settled
         again, report = commands(settled)
         assert again[:2] == ["run", "lista.csv"]
         assert desk.type(*again, "--yes")[0] != 2
-        code, written, _ = desk.type(*report[:-1])
+        report.remove("--open")
+        code, written, _ = desk.type(*report)
         assert (code, commands(written)[0][0]) == (0, "run")
         code, followed, _ = desk.type(*look)
-        assert commands(followed) == [look[:2]]  # nothing is due yet
+        assert commands(followed) == [look]  # nothing is due yet
 
 
 def test_without_a_terminal_a_good_run_says_nothing(desk: Desk) -> None:
@@ -455,6 +464,19 @@ def test_report_opens_its_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> N
     assert code == 0
     assert "No browser was found" in err
     assert str(page) in err
+    code, out, err = desk.type("report", "--open")
+    assert (err, out.count("report.html")) == ("No browser was found: open it yourself.\n", 1)
+
+
+def test_a_run_opens_its_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run --open`: of the run, and of the report that stands when there is nothing new."""
+    asked: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: asked.append(url) or True)
+    with running_sandbox() as sandbox:
+        for _time in range(2):
+            desk.type("run", desk.sheet, "-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s", "--open")
+    (page,) = (desk.folder / "reports").glob("*/report.html")
+    assert asked == [page.as_uri()] * 2
 
 
 def test_the_runs_of_a_folder_are_listed_beside_them(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from openpyxl import load_workbook
 
 from batch.app import follow as following
 from batch.app import looks
+from batch.formatting import from_here
 from batch.sandbox import WAYS
 
 
@@ -94,7 +95,7 @@ def lists_say_what_arrived(office: Office, run: str, head: str) -> None:
     """Summary, runs and index have the page's figures and the command to type; a redacted one no words, no phone."""
     report, plain = office.folder / "reports" / run / "report.xlsx", html.unescape(head)
     (command,) = set(re.findall(r'wegly-batch suppress add "[^"]+"[^"<]+', re.sub(r"<button.*?</button>", "", plain)))
-    rest = f" --only-at {office.sandbox.url} --ledger sqlite:///{office.folder / 'ledger.sqlite3'}"
+    rest = f" --only-at {office.sandbox.url} --ledger sqlite:///{from_here(office.folder / 'ledger.sqlite3')}"
     assert command.endswith(f'0710"{rest}')
     assert command in office.type("report", run)[1]
     headline = "Delivered at least 9 of 16 messaged (read at least 8), failed 5, on the way 2; 4 replied, 4 opted out."

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from office import CREATED, Office, person, phones
@@ -74,6 +75,19 @@ def test_the_text_fits_a_narrow_terminal(office: Office, language: str) -> None:
     assert long == []
     assert "contatos.csv" in out
     assert "duplicate" in out
+
+
+def test_a_person_reads_words_and_local_times(office: Office) -> None:
+    """The outcome's word with its code beside it, and the clock of the runs, as `report` and `runs` show it."""
+    office.run(office.sheet([ANA]), office.campaign(about='timezone = "America/Manaus"'))
+    found = find_person(ANA, region="BR", settings=Settings(ledger=url(office)))
+    with use_language("pt_BR"):
+        out = person_text(found)
+    assert "teste: Aceita (success)\n" in out
+    (message,) = found.record.messages
+    assert message.sent_at is not None
+    assert f"{message.sent_at.astimezone(ZoneInfo('America/Manaus')):%d/%m/%Y %H:%M}  teste" in out
+    assert "America/Manaus" in out.partition(":")[0].replace("\n", " ")
 
 
 def test_nothing_is_known_of_a_stranger(office: Office) -> None:

@@ -122,7 +122,7 @@ def test_who_is_masked_has_no_command() -> None:
 def test_the_command_of_a_rehearsal_silences_its_address_alone() -> None:
     """In the rehearsal's own ledger; with the bare command the person would be on the user's list, everywhere."""
     reply = UndecidedReply(person="+5511988887001", run="r1", timezone="America/Sao_Paulo", at=NOON)
-    ((command, _when),) = describe_undecided([reply], "http://127.0.0.1:8080", "/data/a b/l.sqlite3")[1]
+    ((command, _when),) = describe_undecided([reply], "http://127.0.0.1:8080", "sqlite:////data/a b/l.sqlite3")[1]
     bare = 'wegly-batch suppress add "+55 11 98888-7001" --only-at http://127.0.0.1:8080 --ledger '
     assert command == f"{bare}'sqlite:////data/a b/l.sqlite3'"
 
