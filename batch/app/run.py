@@ -18,11 +18,17 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from batch._version import __version__
 from batch.app.check import Check, summarise
-from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, hash_body, open_campaign_sheet, reading_of
+from batch.app.inputs.campaign_sheet import (
+    Choices,
+    describe_run,
+    hash_body,
+    open_campaign_sheet,
+    reading_of,
+    report_language,
+)
 from batch.app.inputs.change_guard import hold_ledger, note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import StagedSheet, refuse_missing_rows, stage_sheet, utc_now
@@ -36,11 +42,12 @@ from batch.campaign import Campaign, CanarySection, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context
 from batch.errors import Declined
 from batch.event_log import log
-from batch.i18n import _, current_language
+from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
-from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
+from batch.model.messages import is_loopback
+from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, StopCause
 from batch.model.sheets import limits_for
 from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
@@ -81,6 +88,7 @@ class SheetRun:
         self._settings = settings
         self._choices = choices
         self._started = now
+        self.language = report_language(campaign, settings)
         self._resources = ExitStack()
         self._evaluated: Spool[StagedRow, StagedRow] | None = None
         """The rows of a sheet that waits for its turn; None: they are evaluated when they are staged."""
@@ -138,7 +146,8 @@ class SheetRun:
             log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=check.to_send)
             stamped = not check.to_send or note_stamp(self._campaign, planned.ledger, run, to_send=check.to_send)
             senders = len(check.senders)
-            watcher.begin(Meter(total=check.to_send, senders=senders, wanted=check.rate * senders))
+            closed = check.forecast.seconds_closed if settings.wait else 0.0
+            watcher.begin(Meter(total=check.to_send, senders=senders, wanted=check.rate * senders, closed=closed))
             try:
                 sent = send(
                     planned.ledger,
@@ -199,7 +208,9 @@ class SheetRun:
             if check.to_send and not watcher.confirm(check):
                 raise Declined(_("Nothing was sent: the question was answered with no."))
             opens = check.forecast.closed_until if check.to_send and not settings.wait else None
-            if opens is not None and watcher.wait_for_hours(opens, campaign.timezone):
+            if opens is not None and is_loopback(source.endpoint) and watcher.skip_hours(opens, campaign.timezone):
+                self._campaign = campaign.model_copy(update={"window": ()})
+            elif opens is not None and watcher.wait_for_hours(opens, campaign.timezone):
                 self._settings = settings = replace(settings, wait=True)
             elif opens is not None and not is_changed and (standing := self._find_standing(ledger, check)):
                 return standing
@@ -236,28 +247,6 @@ def _pack(row: StagedRow) -> tuple[bytes]:
 def _unpack(values: tuple[bytes]) -> StagedRow:
     row: StagedRow = pickle.loads(*values)  # noqa: S301 - packed by this process, in a file without a name
     return row
-
-
-def describe_run(
-    name: str, sheet: Path, source: CampaignSheet, settings: Settings, started: datetime, **details: Any
-) -> Run:
-    """Return the record of a run that is about to begin. `details`: other fields of `Run`."""
-    campaign = source.campaign
-    fields = {"campaign": campaign.name} | details
-    replies = {"words": campaign.suppress.reply_words, "buttons": campaign.suppress.buttons}
-    return Run(
-        run=name,
-        endpoint=source.endpoint,
-        sheet_path=str(sheet.absolute()),
-        sheet_sha256=source.sha256,
-        version=__version__,
-        started=started,
-        timezone=campaign.timezone,
-        language=settings.language or campaign.language or current_language(),
-        wanted_rate=settings.rate or campaign.throttle.rate,
-        reply_opt_outs={name: each for name, each in replies.items() if each},
-        **fields,
-    )
 
 
 def send(

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batch.app.inputs.campaign_sheet import Choices, open_campaign_sheet
+from batch.app.inputs.campaign_sheet import Choices, describe_run, open_campaign_sheet
 from batch.app.inputs.change_guard import hold_ledger, traits_of
 from batch.app.inputs.recipient_lists import RecipientLists, open_lists
 from batch.app.inputs.staging import StagedSheet, stage_sheet, utc_now
-from batch.app.run import describe_run, send
+from batch.app.run import send
 from batch.app.runs.finish import pending_finding, stop_exit_code
 from batch.app.runs.progress import Watcher
 from batch.app.runs.run_folder import run_name

@@ -201,6 +201,10 @@ class Terminal(Watcher):
         question = _("Outside the campaign's hours: wait until {when}?")
         return not self._yes and confirm(question.format(when=format_moment(until, timezone)))
 
+    def skip_hours(self, until: datetime, timezone: str) -> bool:
+        question = _("The campaign's hours begin on {when}. This is a rehearsal: send it now all the same?")
+        return not self._yes and confirm(question.format(when=format_moment(until, timezone)))
+
     def look_first(self, people: int, seconds: float) -> None:
         words = ngettext(
             "Looking into the chat of {n} person first, for {time} at most: earlier messages are due for a look.",

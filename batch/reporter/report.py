@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from batch.atomic_file import write_atomic
 from batch.errors import attempt
 from batch.formatting import format_day
-from batch.i18n import N_, _, use_language
+from batch.i18n import N_, _, current_language, use_language
 from batch.model.messages import Origin
 from batch.model.redaction import mask_counts, mask_file_name, mask_result
 from batch.model.runs import Result, Run, Tally
@@ -59,7 +59,7 @@ def write_report(
 
     On return each file is whole and durable, mode 0600: it is written under another name, synced and renamed, so that
     an older one is never half replaced. A file that cannot be written becomes a problem of `ReportFiles` and does not
-    stop the others. Texts are in the language of the run. May be called again.
+    stop the others. Texts are in the language of the run, next steps in the current one. May be called again.
 
     Args:
         sheet: When it is gone, a fuller workbook or CSV file of an earlier call is kept, and the new ones are named
@@ -70,12 +70,15 @@ def write_report(
         origin_mac: Gives the code by which the ledger knows an origin of retry.xlsx as its own.
     """
     if redacted:  # folders, and the sheet's file too, may be named after people
-        run = replace(run, sheet_path=mask_file_name(run.sheet_path), ledger="", report_dir=None)
+        run = replace(run, sheet_path=mask_file_name(run.sheet_path), ledger="", ledger_option="", report_dir=None)
         sheet = SourceSheet(path=None, info=None, rows=None, name=mask_file_name(sheet.name))
         tally = replace(tally, delivery=tally.delivery and mask_counts(tally.delivery))
     known = (lambda: map(mask_result, results())) if redacted else results
+    screen = current_language()
     with open_inputs(run=run, tally=tally, sheet=sheet, results=known, origin_mac=origin_mac) as inputs:
-        return _write_files(folder, inputs, redacted=redacted)
+        written = _write_files(folder, inputs, redacted=redacted)
+        with use_language(screen):
+            return replace(written, steps=tuple(next_steps(inputs, written.files)))
 
 
 @contextmanager
@@ -127,7 +130,7 @@ def _write_files(folder: Path, inputs: ReportInputs, *, redacted: bool) -> Repor
     report.write(
         "summary.json", lambda: (write_atomic(folder / "summary.json", lambda file: file.writelines([summary])), ())
     )
-    return replace(report.made, steps=tuple(next_steps(inputs, report.made.files)))
+    return report.made
 
 
 def _has_full_report(folder: Path) -> bool:

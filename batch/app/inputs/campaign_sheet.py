@@ -7,14 +7,18 @@ is fed back, and the origin columns of a retry.xlsx.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from functools import cache, cached_property
 from hmac import compare_digest
 from pathlib import Path
+from typing import Any
 
+from batch._version import __version__
 from batch.app.inputs.plan_file import Plan, sha256_of
+from batch.app.settings import Settings
 from batch.campaign import Campaign
 from batch.chats import RequestEncoder
-from batch.i18n import _
+from batch.i18n import _, current_language
 from batch.ledger import Ledger, RetryOptions, StagedRow
 from batch.loader import Limits, RowEvaluator, Sheet, date_columns, open_sheet, text_columns, wanted_columns
 from batch.model.messages import (
@@ -31,7 +35,7 @@ from batch.model.messages import (
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
 from batch.model.reasons import Finding, Reason, advice, sentence
-from batch.model.runs import BODY
+from batch.model.runs import BODY, Run
 from batch.model.sheets import SheetInfo, SheetRow, limits_for
 
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -261,6 +265,33 @@ def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:
     trusted = campaign.sheet.trusted or None
     options = {"name": info.sheet, "header_row": info.header_row, "trusted": trusted, "encoding": info.encoding}
     return {name: str(value) for name, value in options.items() if value is not None}
+
+
+def report_language(campaign: Campaign, settings: Settings) -> str:
+    """Return the language of a run's report."""
+    return settings.language or campaign.language or current_language()
+
+
+def describe_run(
+    name: str, sheet: Path, source: CampaignSheet, settings: Settings, started: datetime, **details: Any
+) -> Run:
+    """Return the record of a run that is about to begin. `details`: other fields of `Run`."""
+    campaign = source.campaign
+    fields = {"campaign": campaign.name} | details
+    replies = {"words": campaign.suppress.reply_words, "buttons": campaign.suppress.buttons}
+    return Run(
+        run=name,
+        endpoint=source.endpoint,
+        sheet_path=str(sheet.absolute()),
+        sheet_sha256=source.sha256,
+        version=__version__,
+        started=started,
+        timezone=campaign.timezone,
+        language=report_language(campaign, settings),
+        wanted_rate=settings.rate or campaign.throttle.rate,
+        reply_opt_outs={name: each for name, each in replies.items() if each},
+        **fields,
+    )
 
 
 def limits_of_run(options: Mapping[str, str]) -> Limits:

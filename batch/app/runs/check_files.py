@@ -13,7 +13,7 @@ from typing import Any
 
 from batch._version import __version__
 from batch.app.check import Check, PageWords, open_check
-from batch.app.inputs.campaign_sheet import Choices, reading_of
+from batch.app.inputs.campaign_sheet import Choices, reading_of, report_language
 from batch.app.inputs.plan_file import describe_plan, hash_head, hash_line
 from batch.app.inputs.staging import StagedSheet
 from batch.app.settings import Settings
@@ -73,7 +73,7 @@ def check_with_files(
     checked: Callable[..., CheckedSheet] = CheckedSheet
     with open_check(sheet, campaign, settings, choices) as (staged, found):
         if wrong_rows is not None:
-            language = settings.language or staged.campaign.language or current_language()
+            language = report_language(staged.campaign, settings)
             with _open_inputs(sheet, staged, found, language) as inputs:
                 files, problems = write_wrong_rows(wrong_rows, inputs, campaign)
             checked = partial(checked, wrong_rows=files, problems=problems)

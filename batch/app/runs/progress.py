@@ -63,10 +63,17 @@ class Meter:
     """Counts outcomes and the time in which they came."""
 
     def __init__(
-        self, *, total: int, senders: int = 1, wanted: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        total: int,
+        senders: int = 1,
+        wanted: float = 0.0,
+        closed: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`senders`: how many there are; only when all of them pause does the run. `wanted`: messages a second of all
-        of them together, by which the time is reckoned until the true rate is known."""
+        of them together, by which the time is reckoned until the true rate is known. `closed`: seconds until the hours
+        begin that are waited for."""
         self.total = total
         self._senders = max(1, senders)
         self._wanted = wanted
@@ -75,7 +82,7 @@ class Meter:
         self._counts: Counter[Outcome] = Counter()
         self._done = 0
         self._untils: dict[str, float] = {}
-        self._pause = (self._begun, self._begun)
+        self._pause = (self._begun, self._begun + closed)
         """Begin and end of the latest pause of all senders."""
         self._paused = 0.0
         """Seconds of the pauses before it."""
@@ -170,6 +177,10 @@ class Watcher:
 
     def wait_for_hours(self, until: datetime, timezone: str) -> bool:  # noqa: ARG002 - likewise
         """Return whether to wait for the campaign's hours, which begin then, instead of ending."""
+        return False
+
+    def skip_hours(self, until: datetime, timezone: str) -> bool:  # noqa: ARG002 - likewise
+        """Return whether a rehearsal is to send now, though the campaign's hours begin only then."""
         return False
 
     def look_first(self, people: int, seconds: float) -> None:

@@ -18,6 +18,7 @@ from batch.app.inputs.plan_file import read_plan
 from batch.app.ledger_admin import exposure_warnings, synchronisation_warning
 from batch.app.run import SheetRun, open_runs
 from batch.app.runs.finish import FinishedRun
+from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings, Token, read_token
 from batch.app.trial import send_trial
 from batch.cli.help_i18n import TranslatedCommand
@@ -25,10 +26,10 @@ from batch.cli.options import SHEET, TextParam, choices_from, lasting_option, se
 from batch.cli.output.check import check_text
 from batch.cli.output.run import alarm_text, brief_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
-from batch.cli.terminal import discard_stdout, echo, say, show, warn
+from batch.cli.terminal import discard_stdout, echo, open_page, say, show, warn
 from batch.errors import WeglyBatchError
 from batch.formatting import format_moment, to_json
-from batch.i18n import _, describe_os_error, ngettext, number
+from batch.i18n import _, describe_os_error, ngettext, number, use_language
 from batch.model.outcomes import ExitCode, worst_exit_code
 
 
@@ -89,6 +90,7 @@ def _parse_clock(text: str) -> time:
     "json",
     "verbose",
 )
+@click.option("--open", "opens", is_flag=True, help="Open the page report.html in the browser at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 @lasting_option(
     "--quiet-unless-new",
@@ -105,6 +107,7 @@ def command(
     numbers: tuple[str, ...],
     as_json: bool,
     plan_hash: str | None,
+    opens: bool,
     quiet: bool,
     quiet_unless_new: bool,
     yes: bool,
@@ -144,7 +147,7 @@ def command(
         return trial.exit_code
     token, quiet = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint), quiet or as_json
     runner = _Runner(settings=settings, choices=choices, token=token, as_json=as_json, quiet=quiet, yes=yes)
-    runner.is_brief = quiet_unless_new
+    runner.is_brief, runner.opens = quiet_unless_new, opens
     return runner.run(files.sheets, campaign)
 
 
@@ -180,6 +183,8 @@ class _Runner:
     yes: bool
     is_brief: bool = False
     """Nothing is printed of a run that found nothing new, three lines of another."""
+    opens: bool = False
+    """The page of each report is opened."""
     finished: list[FinishedRun] = field(default_factory=list)
     codes: list[ExitCode] = field(default_factory=list)
 
@@ -187,8 +192,11 @@ class _Runner:
         self._warn()
         with open_runs(sheets, campaign, self.settings, self.choices) as runs:
             for run in runs:
+                watcher = make_watcher(yes=self.yes, quiet=self.quiet or self.is_brief, expires=self.token.expires)
                 try:
-                    self._execute(run)
+                    # A mail of cron has the reader of the report.
+                    with use_language(None if watcher.has_reader else run.language):
+                        self._execute(run, watcher)
                 except WeglyBatchError as error:
                     if len(runs) == 1:
                         raise
@@ -211,11 +219,15 @@ class _Runner:
             expired = _("The token expired on {when}: get a new one from Wegly.")
             say(expired.format(when=format_moment(expires.astimezone())))
 
-    def _execute(self, run: SheetRun) -> None:
-        watcher = make_watcher(yes=self.yes, quiet=self.quiet or self.is_brief, expires=self.token.expires)
+    def _execute(self, run: SheetRun, watcher: Watcher) -> None:
         ended = run.execute(self.token, watcher)
         self.finished.append(ended)
         self.codes.append(ended.exit_code)
+        self._print_end(ended, watcher)
+        if self.opens:
+            open_page(ended.written.page)
+
+    def _print_end(self, ended: FinishedRun, watcher: Watcher) -> None:
         alarm = alarm_text(ended)
         if self.is_brief:
             if ended.is_new and not self.as_json:
@@ -227,7 +239,7 @@ class _Runner:
             needed = ended.exit_code is not ExitCode.DONE or alarm or self.choices.verbose
             with suppress(OSError):  # a terminal that is gone; the exit code still tells
                 if needed or watcher.has_reader:
-                    say(summary_text(ended))
+                    say(summary_text(ended, opens=self.opens))
         elif self.as_json and alarm:
             say(alarm)
         elif ended.notify_problems:

@@ -176,9 +176,10 @@ def send_question(plan: Check, expires: datetime | None = None) -> str:
     lines += plan.list_warnings
     if when := schedule_text(plan.forecast, expires):
         lines.append(when)
-    lines += _kept_out(plan)
     send = ngettext("Send {n} message now?", "Send {n} messages now?", plan.to_send)
-    return "\n".join([*lines, send.format(n=number(plan.to_send))])
+    if plan.forecast.closed_until:
+        send = ngettext("Send {n} message?", "Send {n} messages?", plan.to_send)
+    return "\n".join([*lines, *_kept_out(plan), send.format(n=number(plan.to_send))])
 
 
 def _kept_out(plan: Check) -> Iterator[str]:

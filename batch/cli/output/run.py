@@ -5,7 +5,7 @@ from textwrap import indent
 
 from batch.app.runs.finish import FinishedRun, RunReport
 from batch.app.trial import TrialResult
-from batch.cli.output.layout import labelled_lines, outcome_table, section, step_lines
+from batch.cli.output.layout import labelled_lines, outcome_table, run_command, section, step_lines
 from batch.cli.terminal import bold
 from batch.formatting import format_duration, format_moment, format_rate, from_here, to_json
 from batch.i18n import N_, _, ngettext, number
@@ -36,8 +36,11 @@ _STOPPED = {
 _STOPPED_OTHERWISE = N_("Stopped.")
 
 
-def summary_text(ended: FinishedRun) -> str:
-    """The end of a run: why it stopped, the headline, the outcomes, the rates, and where the report is."""
+def summary_text(ended: FinishedRun, *, opens: bool = False) -> str:
+    """The end of a run: why it stopped, the headline, the outcomes, the rates, and where the report is.
+
+    `opens`: as of `next_lines`.
+    """
     parts = _stop_lines(ended)
     if not ended.is_new:
         stands = _("Nothing was left to send, and nothing has changed since the run {run}: its report stands.")
@@ -48,13 +51,13 @@ def summary_text(ended: FinishedRun) -> str:
     parts.append(written_text(ended, ledger=None if ended.run.is_demo else ended.run.ledger))
     parts += [*ended.problems, *ended.notify_problems]
     if not ended.run.is_demo:
-        parts.append("\n".join(next_lines(ended)))
+        parts.append("\n".join(next_lines(ended, opens=opens)))
     return "\n\n".join(filter(None, parts))
 
 
 def next_lines(report: RunReport, *, opens: bool = False) -> list[str]:
     """Return what to do next about a report, with the commands to type. `opens`: its page is opened now."""
-    show = _("See the report in the browser"), f"wegly-batch report {report.run.run} --open"
+    show = _("See the report in the browser"), run_command(report.run, f"report {report.run.run} --open", "ledger")
     page = [show] if report.written.page and report.written.steps and not opens else []
     return step_lines(report.written.steps, *page)
 
@@ -89,9 +92,9 @@ def written_text(report: RunReport, *, ledger: str | None = None) -> str:
     lines += [(_("Retry"), str(from_here(file))) for file in written.files if file.stem.startswith("retry")]
     lines += [("", problem) for problem in written.problems]
     if written.missing:
-        again = f"`wegly-batch report {report.run.run}`"
+        again = run_command(report.run, f"report {report.run.run}", "ledger")
         kept = _("No results were lost. Fix the problem, then run {command} to write the report.")
-        lines.append(("", kept.format(command=again)))
+        lines.append(("", kept.format(command=f"`{again}`")))
     if ledger is not None:
         lines.append((_("Ledger"), ledger))
     return "\n".join(labelled_lines(lines))

@@ -61,7 +61,7 @@ def test_the_crontabs_line_sends_and_tells(home: Path) -> None:
         applied = len(sandbox.log.applied)
         assert first.returncode == 4, first.stderr
         assert first.stdout == ""
-        assert "3 rows to decide" in first.stderr
+        assert "3 linhas a decidir" in first.stderr
         assert "\r" not in first.stderr
         assert as_cron(crontab_command(), home, sandbox).returncode == 4
         assert len(sandbox.log.applied) == applied
@@ -70,7 +70,7 @@ def test_the_crontabs_line_sends_and_tells(home: Path) -> None:
 
 
 def test_cron_prints_three_lines_of_what_is_new_and_else_nothing(home: Path) -> None:
-    """One short mail for a day on which something was sent, and none for any other."""
+    """One short mail, in the campaign's language, for a day on which something was sent, and none for any other."""
     (home / "wegly/contatos.csv").write_text("Nome;Telefone;Empresa;Valor;Agente\nAna;11 90000-1001;X;1,00;\n", "utf-8")
     campaign = home / "wegly/boas-vindas.toml"
     text = campaign.read_text(encoding="utf-8").replace("header_row = 4", "")
@@ -80,6 +80,7 @@ def test_cron_prints_three_lines_of_what_is_new_and_else_nothing(home: Path) -> 
         again = as_cron(crontab_command().replace("contatos.xlsx", "contatos.csv"), home, sandbox)
         assert len(sandbox.log.applied) == 1
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (0, "", 3)
+    assert done.stderr.splitlines()[2].startswith("Relatório: ")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 

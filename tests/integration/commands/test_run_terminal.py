@@ -139,10 +139,22 @@ def test_outside_the_hours_it_asks_whether_to_wait(terminal: Terminal) -> None:
     begin = datetime.now(UTC) + timedelta(hours=2)
     hours = f'hours = "{begin:%H:%M}-{begin + timedelta(hours=1):%H:%M}"\ntimezone = "UTC"'
     (terminal.folder / "tarde.toml").write_text(f"{CAMPAIGN}\n[[window]]\n{hours}\n", encoding="utf-8")
-    code, shown = terminal.run(answers={"now? [y/N]": "y", "wait until": "n"}, campaign="tarde.toml")
+    answers = {"Send 2 messages? [y/N]": "y", "a rehearsal": "n", "wait until": "n"}
+    code, shown = terminal.run(answers=answers, campaign="tarde.toml")
     assert code == 6, shown
     assert f"wait until {begin.astimezone(HOME):%d/%m/%Y %H:%M}" in " ".join(shown.split()), shown
     assert not terminal.sandbox.log.received
+
+
+def test_a_rehearsal_may_send_outside_the_hours(terminal: Terminal) -> None:
+    """It reaches no person, and who tries a campaign in the evening is not to wait until the morning."""
+    begin = datetime.now(UTC) + timedelta(hours=2)
+    hours = f'hours = "{begin:%H:%M}-{begin + timedelta(hours=1):%H:%M}"\ntimezone = "UTC"'
+    (terminal.folder / "tarde.toml").write_text(f"{CAMPAIGN}\n[[window]]\n{hours}\n", encoding="utf-8")
+    answers = {"Send 2 messages? [y/N]": "y", "send it now all the same?": "y"}
+    code, shown = terminal.run(answers=answers, campaign="tarde.toml")
+    assert code == 0, shown
+    assert len(terminal.sandbox.log.applied) == 2
 
 
 class Patient(Watcher):
@@ -152,6 +164,7 @@ class Patient(Watcher):
         return until > datetime.now(UTC) and timezone == "America/Sao_Paulo"
 
     def pause(self, seconds: float, finding: Finding, sender: str) -> None:
+        assert self.meter.look().waits > 3600  # from the bar's first line on
         super().pause(seconds, finding, sender)
         self.problems.append(f"waited for {finding.reason}")
         if self.interrupt:

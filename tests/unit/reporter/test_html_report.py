@@ -391,6 +391,19 @@ def test_the_page_is_private_and_one_of_the_files(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_files_have_the_campaigns_language_and_the_screen_its_own(tmp_path: Path) -> None:
+    """An English screen names the next steps in English, of a campaign whose reports are in Portuguese."""
+    made = Made(rows=30, language="pt_BR")
+    with use_language("en"):
+        written = write_report(
+            tmp_path, run=made.run(), tally=made.tally(), sheet=made.view(), results=lambda: iter(made.results())
+        )
+    assert written.steps[0].title == "1 row to fix"
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "1 linha a corrigir" in page
+    assert "1 row to fix" not in page
+
+
 def test_a_page_that_cannot_be_written_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
