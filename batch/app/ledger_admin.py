@@ -8,14 +8,14 @@ from pathlib import Path
 
 from batch.app.settings import Settings
 from batch.i18n import _
-from batch.ledger import LedgerContents, back_up, default_url, find_sync_service, read_contents, sqlite_path
+from batch.ledger import LedgerContents, back_up, database_at, find_sync_service, read_contents
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerInfo:
     """A ledger, or a copy of one, and what it holds."""
 
-    place: Path
+    place: Path | str
     contents: LedgerContents
     synchronised_by: str | None
     """The service in whose folder it lies (`OneDrive`); None when none is known to."""
@@ -23,8 +23,10 @@ class LedgerInfo:
 
 def describe_ledger(settings: Settings) -> LedgerInfo:
     """Read the ledger's contents without changing it. Raises LedgerUnusable."""
-    path = _path(settings)
-    return LedgerInfo(place=path, contents=read_contents(path), synchronised_by=find_sync_service(path))
+    database = database_at(settings.ledger)
+    service = find_sync_service(database.file) if database.file else None
+    place = database.file or database.location
+    return LedgerInfo(place=place, contents=read_contents(database), synchronised_by=service)
 
 
 def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
@@ -33,14 +35,14 @@ def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
     Raises LedgerUnusable, and then there is nothing new at `target`, which must not be there yet.
     """
     target = target.expanduser().absolute()
-    contents = back_up(_path(settings), target)
+    contents = back_up(database_at(settings.ledger), target)
     return LedgerInfo(place=target, contents=contents, synchronised_by=find_sync_service(target))
 
 
 def synchronisation_warning(settings: Settings) -> str | None:
     """Warn when the ledger lies in a folder that a service synchronises; None when it does not seem to."""
-    path = _path(settings)
-    service = find_sync_service(path)
+    path = database_at(settings.ledger).file
+    service = find_sync_service(path) if path else None
     if service is None:
         return None
     warning = _(
@@ -57,7 +59,7 @@ def exposure_warnings(settings: Settings, token_file: Path | None) -> list[str]:
     nothing about other users.
     """
     warning = _("The rights of {file} let other users of this machine read it; mend them with: chmod 600 {quoted}")
-    files = [file for file in (token_file, _path(settings)) if file is not None and _is_exposed(file)]
+    files = [file for file in (token_file, database_at(settings.ledger).file) if file is not None and _is_exposed(file)]
     return [warning.format(file=file, quoted=shlex.quote(str(file))) for file in files]
 
 
@@ -69,7 +71,3 @@ def _is_exposed(file: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
-
-
-def _path(settings: Settings) -> Path:
-    return sqlite_path(settings.ledger or default_url())

@@ -21,10 +21,9 @@ from batch.ledger import (
     PersonMessage,
     PersonRecord,
     campaign_lock,
-    default_url,
+    database_at,
     follow_lock,
     sender_lock,
-    sqlite_path,
 )
 from batch.model.messages import TRIAL
 from batch.model.outcomes import ExitCode, Outcome
@@ -99,8 +98,8 @@ def forget_person(
     """
     [person] = read_phones([phone], region)
     nothing = _("Nothing was removed.")
-    if not (path := sqlite_path(settings.ledger or default_url())).is_file():
-        problem = _("There is no ledger {place}.").format(place=path)
+    if not (database := database_at(settings.ledger)).exists():
+        problem = _("There is no ledger {place}.").format(place=database.location)
         raise LedgerUnusable(problem, _("Name another one with --ledger. Nothing was removed."))
     with Ledger.open(settings.ledger) as ledger:
         found = replace(_find(ledger, person), asked=True)

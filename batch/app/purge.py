@@ -26,7 +26,7 @@ from batch.app.settlement import claim_cutoff
 from batch.campaign import parse_duration
 from batch.errors import Busy, Declined, LedgerUnusable, SettingsError, nearest
 from batch.i18n import _
-from batch.ledger import Ledger, Owner, PurgeCounts, Scope, campaign_lock, default_url, sender_lock, sqlite_path
+from batch.ledger import Ledger, Owner, PurgeCounts, Scope, campaign_lock, database_at, sender_lock
 from batch.model.messages import TRIAL
 from batch.model.outcomes import ExitCode
 
@@ -121,10 +121,9 @@ def purge(
     now = utc_now()
     before = now - older_than
     # A purge makes no ledger: an address with a typing error would look like a ledger that is clean.
-    path = sqlite_path(settings.ledger or default_url())
-    if not path.is_file():
+    if not (database := database_at(settings.ledger)).exists():
         raise LedgerUnusable(
-            _("There is no ledger {place}.").format(place=path),
+            _("There is no ledger {place}.").format(place=database.location),
             _("Name another one with --ledger. Nothing was removed."),
         )
     with Ledger.open(settings.ledger) as ledger:

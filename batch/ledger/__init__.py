@@ -26,12 +26,12 @@ from batch.ledger.admin.people import PersonMessage, PersonRecord
 from batch.ledger.admin.purge import PurgeCounts, Scope
 from batch.ledger.admin.settlement import RelatedMessage, RowStatus, Settlement, SettlementCheck, check_settlement
 from batch.ledger.deliveries.looks import FollowedMessage, FollowScope, OtherAttempt
-from batch.ledger.ledger import Ledger
+from batch.ledger.ledger import Ledger, database_at
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.staging import Staging
 from batch.ledger.plan.undelivered import DueLooks
 from batch.ledger.send.queue import SendQueue
-from batch.ledger.storage.engine import default_url, sqlite_path
+from batch.ledger.storage.engine import Database
 from batch.ledger.storage.location import find_sync_service
 from batch.ledger.storage.locks import Owner, campaign_lock, follow_lock, sender_lock
 from batch.ledger.storage.schema import State

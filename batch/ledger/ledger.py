@@ -11,8 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from batch.errors import LedgerFailed, WeglyBatchError
-from batch.formatting import from_here
+from batch.errors import LedgerFailed, LedgerUnusable, WeglyBatchError
 from batch.i18n import N_, _
 from batch.ledger.admin.people import People
 from batch.ledger.admin.purge import Retention
@@ -26,18 +25,11 @@ from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import JobRows, SendQueue
 from batch.ledger.storage import locks
 from batch.ledger.storage.damage import find_damage
-from batch.ledger.storage.engine import (
-    connect_to_read,
-    default_url,
-    memory_engine,
-    open_engine,
-    sqlite_path,
-    translate_write_failures,
-)
-from batch.ledger.storage.location import refuse_network_folder
+from batch.ledger.storage.engine import Database, connect_to_read, database_of, translate_write_failures
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import Hashes, read_hashes
 from batch.ledger.storage.schema import IS_RETRY, State, messages, meta, rows, run_senders, runs
+from batch.ledger.storage.sqlite import SqliteFile, default_file, memory_engine
 from batch.ledger.storage.suppression import SuppressionList
 from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits
@@ -51,10 +43,12 @@ class Ledger(RunReader):
     Raises LedgerUnusable when its location cannot be used.
     """
 
-    def __init__(self, engine: sa.Engine, location: str) -> None:
+    def __init__(self, engine: sa.Engine, location: str, option: str = "") -> None:
         super().__init__(engine)
         self.location = location
         """For messages to people: a path, or a URL without its password."""
+        self.option = option
+        """Value of `--ledger` by which a command finds it; empty for the user's own."""
         self.settlements = Settlements(engine)
         """Decisions about unknown rows."""
         self.deliveries = Deliveries(engine)
@@ -69,24 +63,16 @@ class Ledger(RunReader):
 
     @classmethod
     def open(cls, url: str | None = None) -> Ledger:
-        """Open the ledger at `url` (`sqlite:///path`), or the user's own when None."""
-        url = url or default_url()
-        return cls(open_engine(url), str(sqlite_path(url)))
+        """Open the ledger at `url`, or the user's own when None."""
+        database = database_at(url)
+        return cls(database.open(), database.location, database.option)
 
     @classmethod
     def for_reading(cls, url: str | None = None) -> Ledger:
-        """Open a ledger as `open` does; where there is no file, return an empty one in memory and create nothing."""
-        url = url or default_url()
-        if not sqlite_path(url).exists():
-            refuse_network_folder(sqlite_path(url))
-            return cls(memory_engine(), str(sqlite_path(url)))
-        return cls.open(url)
-
-    @property
-    def option(self) -> str:
-        """Value of `--ledger` by which a command finds it; empty for the user's own."""
-        place = Path(self.location)
-        return "" if place == sqlite_path(default_url()) else f"sqlite:///{from_here(place)}"
+        """Open a ledger as `open` does; where there is none, return an empty one in memory and create nothing."""
+        database = database_at(url)
+        engine = database.open() if database.exists() else memory_engine()
+        return cls(engine, database.location, database.option)
 
     def locate(self, run: Run) -> Run:
         """Return a run with the place of this ledger."""
@@ -126,7 +112,7 @@ class Ledger(RunReader):
 
     def hold(self, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
         """Hold the locks of `names` while a block runs. Raises Busy when another run has one."""
-        return locks.hold(locks.locks_folder(Path(self.location)), names, owner)
+        return database_of(self._engine).hold(self._engine, names, owner)
 
     def lock_names(self) -> list[str]:
         """Return the names of the locks of all campaigns and senders in the ledger, sorted."""
@@ -209,3 +195,22 @@ class Ledger(RunReader):
         pending = (messages.c.key.in_(of_run), messages.c.state == State.PENDING.value)
         with self._engine.begin() as connection:
             connection.execute(sa.update(messages).where(*pending).values(payload=None))
+
+
+def database_at(url: str | None = None) -> Database:
+    """Return the database that a ledger's URL names; None: the user's own. Raises LedgerUnusable when it names none."""
+    if not url:
+        return SqliteFile(default_file())
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise LedgerUnusable(
+            _("{url!r} does not name a ledger.").format(url=url),
+            _("Write sqlite:///path/to/ledger.sqlite3 (three slashes, then the path)."),
+        ) from None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise LedgerUnusable(
+            _("A ledger on {backend!r} is not possible in this version.").format(backend=parsed.get_backend_name()),
+            _("Write sqlite:///path/to/ledger.sqlite3."),
+        )
+    return SqliteFile(Path(parsed.database).expanduser().absolute())

@@ -20,7 +20,7 @@ from batch.chats.error_text import as_sentence
 from batch.chats.transport.exceptions import FAULT_WORDS, Fault
 from batch.errors import CampaignError, LedgerFailed
 from batch.i18n import _, use_language
-from batch.ledger.storage.engine import memory_engine
+from batch.ledger.storage.sqlite import memory_engine
 from batch.ledger.storage.writer import Kind, Writer
 from batch.loader.filters.dates import date_filter
 from batch.loader.filters.money import brl

@@ -10,14 +10,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
+from typing import Any
 
 from batch.atomic_file import sync, sync_folder
 from batch.errors import LedgerUnusable
 from batch.i18n import _
-from batch.ledger.storage.errors import remedy_for
+from batch.ledger.storage.engine import Database
+from batch.ledger.storage.sqlite import SqliteFile
 
-_BUSY_SECONDS = 30
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -39,24 +40,29 @@ class LedgerContents:
     """Bytes on the disk, the write-ahead log included."""
 
 
-def read_contents(path: Path) -> LedgerContents:
-    """Read the figures of the ledger at `path`, of any version, without changing or creating it.
-
-    Raises LedgerUnusable.
-    """
-    with _open_read_only(path) as connection:
-        return _contents(connection, path)
+def read_contents(database: Database) -> LedgerContents:
+    """Read the figures of a ledger of any version, without changing or creating it. Raises LedgerUnusable."""
+    with database.open_read_only() as connection:
+        return _contents(connection, database)
 
 
-def back_up(ledger: Path, target: Path) -> LedgerContents:
+def back_up(database: Database, target: Path) -> LedgerContents:
     """Copy the ledger to `target`, which must not exist yet; return the figures of the copy.
 
     The copy is one file (mode 0600) that needs none beside it. It was read back whole, and is durable, before it got
     its name. Raises LedgerUnusable, and then leaves nothing at `target`.
     """
+    if (ledger := database.file) is None:
+        raise LedgerUnusable(
+            _("The ledger {place} is copied by its server's own means.").format(place=database.location),
+            _(
+                "Use pg_dump, or your provider's recovery to a point in time. Put back an older copy only when the "
+                "newest is lost: those who were messaged since would be new to it."
+            ),
+        )
     _refuse_target(ledger, target)
-    with _open_read_only(ledger) as source:
-        wanted = _contents(source, ledger)
+    with database.open_read_only() as source:
+        wanted = _contents(source, database)
         with _temporary_file(target) as part:
             _copy(source, part)
             copied = _verify(part, wanted)
@@ -64,43 +70,15 @@ def back_up(ledger: Path, target: Path) -> LedgerContents:
     return copied
 
 
-@contextmanager
-def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a connection that cannot write, safe while a run is sending.
-
-    Raises LedgerUnusable when there is no ledger, and for every error of SQLite while the block runs.
-    """
-    if not path.is_file():
-        raise LedgerUnusable(
-            _("There is no ledger {path} yet.").format(path=path),
-            _("The first run makes it; or name another one with --ledger."),
-        )
-    try:
-        with closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=_BUSY_SECONDS)) as connection:
-            connection.execute("PRAGMA query_only=ON")
-            yield connection
-    except sqlite3.Error as error:
-        raise LedgerUnusable(
-            _("The ledger {path} cannot be read: {error}.").format(path=path, error=error),
-            remedy_for(error) or _("Name a ledger of wegly-batch with --ledger."),
-        ) from error
-
-
-def read_only_uri(path: PurePath) -> str:
-    """Return the URI by which SQLite opens a file to read. A server (UNC) is a part of its path there, not a host."""
-    return f"{path.as_uri()}?mode=ro".replace("file://", "file:////" if path.drive.startswith("\\\\") else "file://")
-
-
-def _contents(connection: sqlite3.Connection, path: Path) -> LedgerContents:
-    """Read the figures at one moment. `path`: the file, for its size. Raises sqlite3.Error."""
-    connection.execute("BEGIN")
+def _contents(connection: Any, database: Database) -> LedgerContents:
+    """Read the figures at one moment, over a connection of the driver, whose errors it raises."""
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ" if database.file is None else "BEGIN")
     try:
         meta = dict(connection.execute("SELECT name, value FROM meta"))
         runs = connection.execute("SELECT count(*) FROM runs").fetchone()[0]
         messages = dict(connection.execute("SELECT state, count(*) FROM messages GROUP BY state ORDER BY state"))
     finally:
         connection.rollback()
-    files = (path, path.with_name(path.name + "-wal"))
     return LedgerContents(
         id=str(meta.get("ledger_id", "")),
         schema_version=int(meta.get("schema_version", 0)),
@@ -108,7 +86,7 @@ def _contents(connection: sqlite3.Connection, path: Path) -> LedgerContents:
         runs=runs,
         messages=messages,
         purged=meta.get("purged"),
-        size=sum(file.stat().st_size for file in files if file.exists()),
+        size=database.size(connection),
     )
 
 
@@ -175,7 +153,7 @@ def _verify(part: Path, wanted: LedgerContents) -> LedgerContents:
         copy.execute("PRAGMA locking_mode=EXCLUSIVE")
         copy.execute("PRAGMA journal_mode=DELETE")  # so that the file needs none beside it
         found = [row[0] for row in copy.execute("PRAGMA integrity_check(3)")]
-        copied = _contents(copy, part)
+        copied = _contents(copy, SqliteFile(part))
     if found != ["ok"] or copied.id != wanted.id or copied.counter < wanted.counter:
         raise LedgerUnusable(
             _("The copy was not kept: reading it back found {found}.").format(found="; ".join(map(str, found))),

@@ -11,7 +11,7 @@ them: a second purge does the rest.
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 from batch.ledger.read.runs import select_runs
-from batch.ledger.storage.engine import LedgerPart, connect_to_read, translate_write_failures
+from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK, PURGED, Hashes, clear_value, read_hashes
 from batch.ledger.storage.schema import State, corrections, deliveries, messages, meta, removals, rows, runs
 from batch.model.messages import TRIAL, campaign_scope
@@ -151,19 +151,13 @@ class Retention(LedgerPart):
         more. Writers wait meanwhile, so no run should be sending. It takes twice the ledger's size of disk.
         """
         try:
-            if self._rewrite():
+            if database_of(self._engine).rewrite(self._engine):
                 with self._engine.begin() as connection:
                     connection.execute(sa.delete(meta).where(meta.c.name == UNCLEAN))
                 return None
         except (sqlite3.Error, sa.exc.SQLAlchemyError, LedgerFailed) as error:
             return str(error)
         return _("another program is reading it")
-
-    def _rewrite(self) -> bool:
-        """Return False when a reader kept the log from being emptied."""
-        with closing(self._engine.raw_connection()) as raw:
-            raw.cursor().execute("VACUUM")
-            return not raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
     def _write(
         self, now: datetime, statement: sa.Executable, values: Sequence[Mapping[str, Any]] | None = None
@@ -195,7 +189,7 @@ class Retention(LedgerPart):
 
 def begin_purge(connection: sa.Connection, now: datetime) -> None:
     """Note that data leave in this transaction, and that they may lie in the file's free space after it."""
-    connection.exec_driver_sql("PRAGMA secure_delete=ON")  # overwrites with zeros what is freed
+    database_of(connection).overwrite_freed(connection)
     for name in (PURGED, UNCLEAN):
         connection.execute(sa.delete(meta).where(meta.c.name == name))
         connection.execute(sa.insert(meta).values(name=name, value=now.isoformat(timespec="seconds")))

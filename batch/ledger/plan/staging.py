@@ -23,7 +23,7 @@ from batch.ledger.read.deliveries import ACCEPTED
 from batch.ledger.read.runs import select_runs
 from batch.ledger.send.queue import JobRows, rows_by_sender
 from batch.ledger.send.rolling_quota import read_contact_times
-from batch.ledger.storage.engine import READ, connect_to_read, translate_write_failures
+from batch.ledger.storage.engine import READ, connect_to_read, database_of, translate_write_failures
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import has_purged_data, read_hashes
 from batch.ledger.storage.results import (
@@ -94,11 +94,8 @@ class Staging:
         self._has_purged = has_purged_data(self._connection)
         self._has_retries = self._connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
         self._connection.commit()
-        # As the driver takes them: SQLAlchemy's own way costs as much as the insert itself.
-        dialect = self._connection.dialect
-        by_row = sa.update(staged).where(staged.c.row == sa.bindparam("at"))
-        self._insert = str(sa.insert(staged).compile(dialect=dialect, column_keys=_USUAL_COLUMNS))
-        self._update = str(by_row.compile(dialect=dialect, column_keys=_RARE_COLUMNS))
+        database = database_of(self._connection)
+        self._stage = database.make_stager(self._connection, staged, _USUAL_COLUMNS, _RARE_COLUMNS)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -146,9 +143,7 @@ class Staging:
                 lists.setdefault(out.reason.value, []).append((person, out.values["where"]))
                 if source := out.values.get("source"):
                     lists.setdefault(OPTED_OUT, []).append((person, source))
-        for statement, values in ((self._insert, usual), (self._update, rare)):
-            if values:
-                self._connection.exec_driver_sql(statement, values)
+        self._stage(usual, rare)
         for name, people in lists.items():
             put_on_list(self._connection, name, people)
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from batch.ledger.read.corrections import read_corrected, read_corrections, show_corrections
 from batch.ledger.read.deliveries import count_deliveries
 from batch.ledger.storage.damage import check_types
-from batch.ledger.storage.engine import LedgerPart, connect_to_read, small_cache
+from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of
 from batch.ledger.storage.pseudonyms import MARK, Hashes, has_purged_data, read_hashes
 from batch.ledger.storage.results import (
     LOOKED_AT,
@@ -85,7 +85,7 @@ class RunReader(LedgerPart):
 
         They agree, however often they are called, also while a run is sending.
         """
-        with connect_to_read(self._engine) as connection, small_cache(connection):
+        with connect_to_read(self._engine) as connection, database_of(connection).small_cache(connection):
             yield partial(_read_tally, connection, run), partial(_read_results, connection, run)
 
     def traits(self, *, endpoint: str, campaign: str) -> Traits | None:

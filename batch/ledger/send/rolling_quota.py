@@ -12,7 +12,7 @@ from threading import Lock
 
 import sqlalchemy as sa
 
-from batch.ledger.storage.engine import read_data_version
+from batch.ledger.storage.engine import database_of
 from batch.ledger.storage.schema import SENT_STATES, State, is_one_of, messages
 from batch.model.contact_limits import DAY
 
@@ -113,5 +113,5 @@ class Quota:
 
     def _others_wrote(self, connection: sa.Connection) -> bool:
         """Return whether another connection may have changed the database since the last call."""
-        before, self._version = self._version, read_data_version(connection)
+        before, self._version = self._version, database_of(connection).read_data_version(connection)
         return self._version is None or before != self._version

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from batch.errors import LedgerFailed, attempt
 from batch.i18n import _
-from batch.ledger.storage.engine import connect_to_read
+from batch.ledger.storage.engine import connect_to_read, database_of
 from batch.ledger.storage.errors import DAMAGED, remedy_for_code
 from batch.ledger.storage.pseudonyms import SECRET
 from batch.ledger.storage.schema import PathText, PhraseText, State, UtcTime, messages, meta, metadata, rows
@@ -58,11 +58,13 @@ def find_damage(engine: sa.Engine, place: str) -> LedgerFailed | None:
 def _unsound(connection: sa.Connection) -> Iterator[str]:
     entries = {entry.name: entry.value for entry in connection.execute(sa.select(meta.c.name, meta.c.value))}
     yield from (f"meta.{name}" for name, read in _ENTRIES.items() if not _can(read, entries.get(name)))
+    is_typed = database_of(connection).keeps_types
     for column in (column for table in metadata.sorted_tables for column in table.columns):
         raw: sa.ColumnElement[Any] = sa.literal_column(f'"{column.table.name}"."{column.name}"')
         texts = sa.select(raw).select_from(column.table)
-        sound = _is_sound(column, raw) | raw.is_(None) if column.nullable else _is_sound(column, raw)
-        if connection.execute(texts.where(~sa.func.coalesce(sound, 0)).limit(1)).first():
+        sound = _is_sound(column, raw, is_typed=is_typed)
+        sound = sound | raw.is_(None) if column.nullable else sound
+        if connection.execute(texts.where(~sa.func.coalesce(sound, sa.false())).limit(1)).first():
             yield str(column)
         if read := _READERS.get(column.name):
             different = connection.execute(
@@ -89,13 +91,16 @@ def _can(read: Callable[[str], object], text: Any) -> bool:
     return isinstance(text, str) and not isinstance(attempt(lambda: read(text)), Exception)
 
 
-def _is_sound(column: sa.Column[Any], raw: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+def _is_sound(column: sa.Column[Any], raw: sa.ColumnElement[Any], *, is_typed: bool) -> sa.ColumnElement[bool]:
     """Return the condition of what wegly-batch writes into a column where it writes anything."""
+    words = _WORDS.get(str(column), _WORDS.get(column.name))
+    if is_typed:
+        return raw.in_(words) if words else sa.true()
     kind = sa.func.typeof(raw)
     if isinstance(column.type, sa.Float):
         return kind.in_(["real", "integer"])
     if isinstance(column.type, sa.Integer | sa.Boolean | UtcTime):
         return (kind == "integer") & raw.between(-1, _MOST.get(type(column.type), _MOST_WHOLE))
-    if words := _WORDS.get(str(column), _WORDS.get(column.name)):
+    if words:
         return raw.in_(words)
     return kind.in_(["text", "blob"] if isinstance(column.type, PathText) else ["text"])

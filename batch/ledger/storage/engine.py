@@ -1,282 +1,133 @@
-"""The SQLite engine of a ledger: location, access rights, durability of a commit, schema version and migrations."""
+"""Connections to a ledger's database, whichever it is, and what the parts of the ledger ask of it."""
 
-import os
-import re
-import sqlite3
-import sys
+from __future__ import annotations
+
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import platformdirs
 import sqlalchemy as sa
 
-from batch.errors import LedgerFailed, LedgerUnusable
+from batch.errors import LedgerFailed
 from batch.i18n import _
-from batch.ledger.storage.errors import DAMAGED, remedy_for, remedy_for_code, translate_failures
-from batch.ledger.storage.location import refuse_network_folder
-from batch.ledger.storage.locks import is_in_use, locks_folder
-from batch.ledger.storage.prepared_statements import execute_by_driver
+from batch.ledger.storage.errors import translate_failure
+from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
-from batch.ledger.storage.schema import (
-    RETRIES,
-    SCHEMA_VERSION,
-    canaries,
-    deliveries,
-    messages,
-    meta,
-    metadata,
-    removals,
-    rows,
-    suppressed,
-)
+from batch.ledger.storage.schema import meta
 
 T = TypeVar("T")
-BUSY_SECONDS = 120
-"""How long a statement waits for another process's lock before it fails. The plan of a million new rows holds it for
-some 15 seconds, on a slow or busy machine for several times that: a run that is sending meanwhile must outlast it."""
-
+Values = Sequence[tuple[Any, ...]]
 READ: Mapping[str, Any] = {"wegly_read": True}
-"""Execution options of a connection that only reads: its transactions take no write lock."""
-
-Migration = Callable[[sa.Connection], None]
+"""Execution options of a connection that only reads: its transactions take no write lock, and are of one moment."""
 
 
-def _use_one_form_of_numbers(connection: sa.Connection) -> None:
-    """Give people whose number has two forms the one by which they are known now (`unify_forms`)."""
-    for table in (messages, rows, suppressed):
-        without = (table.c.person.like("+54%"), ~table.c.person.like("+549%"))
-        new = sa.literal("+549") + sa.func.substr(table.c.person, 4)
-        update = sa.update(table).prefix_with("OR IGNORE", dialect="sqlite")
-        connection.execute(update.where(*without).values(person=new))
-    connection.execute(
-        sa.delete(suppressed).where(suppressed.c.person.like("+54%"), ~suppressed.c.person.like("+549%"))
-    )
+class Database:
+    """The differences, beside SQL, between the databases on which a ledger can be.
 
-
-def _limit_suppression_to_endpoints(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("ALTER TABLE suppressed RENAME TO suppressed_everywhere")
-    suppressed.create(connection)
-    connection.exec_driver_sql(
-        "INSERT INTO suppressed (person, reason, source, added)"
-        " SELECT person, reason, source, added FROM suppressed_everywhere"
-    )
-    connection.exec_driver_sql("DROP TABLE suppressed_everywhere")
-    _use_one_form_of_numbers(connection)
-
-
-def _add_deliveries(connection: sa.Connection) -> None:
-    for column in (
-        "messages ADD COLUMN message_id",
-        "messages ADD COLUMN message_status",
-        "runs ADD COLUMN reply_opt_outs",
-    ):
-        connection.exec_driver_sql(f"ALTER TABLE {column} TEXT")
-    deliveries.create(connection)
-
-
-def _add_canaries_and_retries(connection: sa.Connection) -> None:
-    canaries.create(connection)
-    connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN retry_of VARCHAR(64)")
-    RETRIES.create(connection)
-
-
-MIGRATIONS: Mapping[int, Migration] = {
-    5: _limit_suppression_to_endpoints,
-    6: _add_deliveries,
-    7: _add_canaries_and_retries,
-    8: removals.create,
-}
-"""Version n to the step that leads to it from n - 1: each change of a table brings its own."""
-
-OLDEST_VERSION = 4
-"""The oldest version that migrations start from. Keys of earlier ones are plain hashes, under which every recipient
-would count as new."""
-_LAST_UPGRADER = "3bbba84"
-"""The last commit of wegly-batch with the steps from versions 1 to 3 to version 4."""
-
-_CACHE = "PRAGMA cache_size=-65536"  # 64 MB: keys are random, and a large plan touches every page
-_SMALL_CACHE = "PRAGMA cache_size=-16384"
-_OLDEST_SQLITE = (3, 35, 0)  # RETURNING
-
-
-def default_url() -> str:
-    """Return the URL of the user's own ledger: one per user, since people delete reports and change folders."""
-    return f"sqlite:///{Path(platformdirs.user_data_dir('wegly-batch', appauthor=False)) / 'ledger.sqlite3'}"
-
-
-def sqlite_path(url: str) -> Path:
-    """Return the absolute path of the file that a ledger's URL names. Raises LedgerUnusable when it names none."""
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise LedgerUnusable(
-            _("{url!r} does not name a ledger.").format(url=url),
-            _("Write sqlite:///path/to/ledger.sqlite3 (three slashes, then the path)."),
-        ) from None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise LedgerUnusable(
-            _("A ledger on {backend!r} is not possible in this version.").format(backend=parsed.get_backend_name()),
-            _("Write sqlite:///path/to/ledger.sqlite3."),
-        )
-    return Path(parsed.database).expanduser().absolute()
-
-
-def open_engine(
-    url: str, *, migrations: Mapping[int, Migration] = MIGRATIONS, version: int = SCHEMA_VERSION
-) -> sa.Engine:
-    """Open the ledger at `url`, create it when it does not exist, and migrate its tables to `version`.
-
-    What it creates or migrates is durable on return. Raises LedgerUnusable when the location cannot be used, the file
-    is no ledger, its version is older than migrations start from, or a newer wegly-batch wrote it.
+    What a database has no need of, it does not override.
     """
-    path = sqlite_path(url)
-    refuse_network_folder(path)
-    _prepare_file(path)
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
-    configure_connections(engine)
-    try:
-        if not _is_current(engine, version):
-            with engine.begin() as connection:
-                migrate(connection, path, migrations, version)
-    except sa.exc.DBAPIError as error:
-        engine.dispose()
-        raise LedgerUnusable(
-            _("The ledger {path} cannot be used: {error}.").format(path=path, error=error.orig),
-            remedy_for(error.orig) or _("Check the disk and the file's rights, or name another ledger with --ledger."),
-        ) from error
-    except LedgerUnusable:
-        engine.dispose()
-        raise
-    translate_failures(engine, str(path))
-    return engine
+
+    location: str
+    """For messages to people: a path, or a URL without its password."""
+    option: str
+    """Value of `--ledger` by which a command finds it; empty for the user's own."""
+    file: Path | None = None
+    """The file that is all of it; None on a server."""
+    keeps_types = True
+    """A column holds values of its own type alone."""
+
+    # The ledger as a whole
+
+    def exists(self) -> bool:
+        """Return whether there is a ledger, without making one."""
+        raise NotImplementedError
+
+    def open(self) -> sa.Engine:
+        """Open the ledger, create it when it does not exist, and bring its tables up to date; durable on return.
+
+        Raises LedgerUnusable when the location cannot be used, holds no ledger, or a newer wegly-batch wrote it.
+        """
+        raise NotImplementedError
+
+    def hold(self, engine: sa.Engine, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
+        """Hold the locks of `names` (`campaign ...`, `sender ...`, `follow ...`) while a block runs, all or none.
+
+        Raises Busy, naming the holder, when another run has one of them, and LedgerUnusable when they cannot be made.
+        """
+        raise NotImplementedError
+
+    def open_read_only(self) -> AbstractContextManager[Any]:
+        """Open a connection of the driver that cannot write, to a ledger of any version, for a block.
+
+        Raises LedgerUnusable when there is no ledger, and for every error of the driver while the block runs.
+        """
+        raise NotImplementedError
+
+    def size(self, connection: Any) -> int:
+        """Return the bytes on the disk. `connection`: one of `open_read_only`."""
+        raise NotImplementedError
+
+    # The connection of the claims
+
+    def connect_to_claim(self, engine: sa.Engine) -> sa.Connection:
+        """Return the connection on which a run claims and records. Give it back by `give_back`."""
+        return engine.connect()
+
+    def give_back(self, connection: sa.Connection) -> None:
+        """Take that connection back, whatever state it is in."""
+        connection.close()
+
+    # Single connections
+
+    def read_data_version(self, connection: sa.Connection) -> tuple[int, int] | None:
+        """Return a value that differs once another connection has committed a change; None: it may have.
+
+        Inside a transaction it is the version that the transaction sees.
+        """
+
+    def small_cache(self, connection: sa.Connection) -> AbstractContextManager[None]:  # noqa: ARG002 - none
+        """Shrink the page cache for one sequential read, which is no slower for it."""
+        return nullcontext()
+
+    def make_stager(
+        self, connection: sa.Connection, table: sa.Table, usual: Sequence[str], rare: Sequence[str]
+    ) -> Callable[[Values, Values], None]:
+        """Return what puts rows into a temporary table: their usual columns, and the rare ones of some of them.
+
+        The first of the usual values is the row's number; it comes last, once more, behind the rare ones.
+        """
+        # As the driver takes them: SQLAlchemy's own way costs as much as the insert itself.
+        by_row = sa.update(table).where(table.c[usual[0]] == sa.bindparam("at"))
+        insert = str(sa.insert(table).compile(dialect=connection.dialect, column_keys=usual))
+        update = str(by_row.compile(dialect=connection.dialect, column_keys=rare))
+
+        def stage(usual_values: Values, rare_values: Values) -> None:
+            for statement, values in ((insert, usual_values), (update, rare_values)):
+                if values:
+                    connection.exec_driver_sql(statement, values)
+
+        return stage
+
+    def analyze(self, connection: sa.Connection, *tables: sa.Table) -> None:
+        """Let the planner know what is in tables of which it cannot know by itself."""
+
+    # Purging
+
+    def overwrite_freed(self, connection: sa.Connection) -> None:
+        """Overwrite what the connection's transaction frees."""
+
+    def rewrite(self, engine: sa.Engine) -> bool:
+        """Remove what was freed before. False: a reader keeps it from being gone."""
+        raise NotImplementedError
 
 
-def memory_engine() -> sa.Engine:
-    """Return an empty ledger in memory, for read-only commands when no ledger file exists."""
-    engine = sa.create_engine("sqlite://", hide_parameters=True)
-    configure_connections(engine)
-    with engine.begin() as connection:
-        migrate(connection, Path(":memory:"), MIGRATIONS, SCHEMA_VERSION)
-    translate_failures(engine, _("in memory"))
-    return engine
-
-
-def _prepare_file(path: Path) -> None:
-    """Create the folder (0700) and the file (0600) before SQLite would make them readable for others."""
-    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-        raise LedgerUnusable(
-            _("This Python brings SQLite {found}; the ledger needs 3.35 or newer.").format(
-                found=sqlite3.sqlite_version
-            ),
-            _("Install a newer Python."),
-        )
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise LedgerUnusable(
-            _("The ledger {path} cannot be opened: {error}.").format(path=path, error=error.strerror),
-            _("Name a place you may write to with --ledger."),
-        ) from error
-
-
-def configure_connections(engine: sa.Engine) -> None:
-    """Set WAL, full synchronisation and our own transactions on every connection of `engine`."""
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # sqlite3's own transactions begin late and commit by themselves
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA trusted_schema=OFF")
-        connection.execute("PRAGMA cell_size_check=ON")
-        connection.execute(_CACHE)
-        if sys.platform == "darwin":  # fsync does not reach the disk there
-            connection.execute("PRAGMA fullfsync=ON")
-            connection.execute("PRAGMA checkpoint_fullfsync=ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        # IMMEDIATE waits for the lock here, where waiting is safe, and not in the middle of a transaction.
-        reading = connection.get_execution_options().get("wegly_read")
-        execute_by_driver(connection, "BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _is_current(engine: sa.Engine, version: int) -> bool:
-    """Return whether nothing has to be written: opening the ledger then waits for no writer."""
-    with connect_to_read(engine) as connection:
-        _refuse_views(connection)
-        return _read_version(connection) == version
-
-
-def _refuse_views(connection: sa.Connection) -> None:
-    """Refuse what could show or write something else than the tables hold: wegly-batch makes no view and no trigger."""
-    query = "SELECT type, name FROM sqlite_schema WHERE type IN ('view', 'trigger')"
-    if (found := connection.exec_driver_sql(query).first()) is not None:
-        raise LedgerUnusable(
-            _("The ledger has a {kind} {name!r}, which wegly-batch does not make.").format(
-                kind=found.type, name=found.name
-            ),
-            _("Another program changed it: use a copy from before, or your own ledger."),
-        )
-
-
-def _read_version(connection: sa.Connection) -> int | None:
-    """Return the schema version; None for an empty database."""
-    if not sa.inspect(connection).has_table(meta.name):
-        return None
-    found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
-    if not isinstance(found, str) or not re.fullmatch(r"\d{1,9}", found, re.ASCII):
-        raise LedgerUnusable(_("The ledger has no version in its table `meta`."), remedy_for_code(DAMAGED))
-    return int(found)
-
-
-def migrate(connection: sa.Connection, path: Path, migrations: Mapping[int, Migration], version: int) -> None:
-    """Create the tables, or bring those of an older version up to `version`. The caller commits."""
-    found = _read_version(connection)
-    if found is None:
-        metadata.create_all(connection)
-        first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0", SECRET: new_secret()}
-        connection.execute(sa.insert(meta), [{"name": name, "value": value} for name, value in first.items()])
-        return
-    _refuse_version(path, found, version)
-    for step in range(found + 1, version + 1):
-        migrations[step](connection)
-    if found < version:
-        connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
-
-
-def _refuse_version(path: Path, found: int, version: int) -> None:
-    """Raise LedgerUnusable when a ledger of version `found` cannot be used, or not be migrated at this moment."""
-    if found > version:
-        raise LedgerUnusable(
-            _("The ledger {path} was written by a newer wegly-batch (its version is {found}, ours {version}).").format(
-                path=path, found=found, version=version
-            ),
-            _("Install the newest wegly-batch."),
-        )
-    if found < OLDEST_VERSION:
-        raise LedgerUnusable(
-            _("The ledger {path} has version {found}; this wegly-batch reads version {oldest} and newer.").format(
-                path=path, found=found, oldest=OLDEST_VERSION
-            ),
-            _(
-                "Everyone in it stays protected: in a checkout of wegly-batch, `git checkout {commit}`, install that "
-                'as its README says, and run `wegly-batch runs --ledger "sqlite:///{path}"` once, which brings the '
-                "ledger up to date. Then install this version again."
-            ).format(commit=_LAST_UPGRADER, path=path),
-        )
-    if found < version and is_in_use(locks_folder(path)):
-        # The program that holds a lock knows the old tables only.
-        raise LedgerUnusable(
-            _("The ledger {path} must be brought up to date, and another program is using it.").format(path=path),
-            _("Wait until it has ended, then run the same command again."),
-        )
+def database_of(opened: sa.Engine | sa.Connection) -> Database:
+    """Return the database of an opened ledger, or of a connection to it."""
+    found: Database = opened.get_execution_options()["wegly_database"]
+    return found
 
 
 class LedgerPart:
@@ -287,8 +138,28 @@ class LedgerPart:
 
 
 def connect_to_read(engine: sa.Engine) -> sa.Connection:
-    """Return a connection whose transactions take no write lock."""
+    """Return a connection whose transactions take no write lock, and see one moment."""
     return engine.connect().execution_options(**READ)
+
+
+def create_tables(connection: sa.Connection, tables: sa.MetaData, version: int) -> None:
+    """Create the tables of a new ledger, and its entries of `meta`. The caller commits."""
+    tables.create_all(connection)
+    first = {"ledger_id": uuid.uuid4().hex, "schema_version": str(version), "counter": "0", SECRET: new_secret()}
+    connection.execute(sa.insert(meta), [{"name": name, "value": value} for name, value in first.items()])
+
+
+def translate_failures(engine: sa.Engine, place: str) -> None:
+    """Make `engine` raise LedgerFailed where the ledger's location fails: disk full, read-only, damaged.
+
+    For all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that exists
+    already, wrong SQL) stay SQLAlchemy's own. `place`: the location in messages.
+    """
+    engine.update_execution_options(wegly_place=place)
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _translate(context: sa.engine.ExceptionContext) -> BaseException | None:
+        return translate_failure(context.original_exception, place)
 
 
 def pages(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
@@ -296,33 +167,6 @@ def pages(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
     following = iter(values)
     while page := list(islice(following, size)):
         yield page
-
-
-@contextmanager
-def small_cache(connection: sa.Connection) -> Iterator[None]:
-    """Shrink the page cache for one sequential read, which is no slower for it."""
-    shrink_cache(connection)
-    try:
-        yield
-    finally:
-        connection.exec_driver_sql(_CACHE)
-
-
-def shrink_cache(connection: sa.Connection) -> None:
-    """Shrink the connection's page cache for good: the system's own cache holds the same pages."""
-    connection.exec_driver_sql(_SMALL_CACHE)
-
-
-def read_data_version(connection: sa.Connection) -> tuple[int, int] | None:
-    """Return a value that differs once another connection has committed a change.
-
-    None in memory, where all share one connection. Inside a transaction it is the
-    version that the transaction sees.
-    """
-    if not connection.engine.url.database:
-        return None
-    changes = int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
-    return id(connection.connection.dbapi_connection), changes
 
 
 @contextmanager

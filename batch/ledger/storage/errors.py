@@ -2,8 +2,6 @@
 
 import sqlite3
 
-import sqlalchemy as sa
-
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
 
@@ -52,19 +50,6 @@ def remedy_for(error: BaseException | None) -> str | None:
 def remedy_for_code(name: str) -> str:
     """Return one sentence on what to do about an error of this primary result code; empty when there is none."""
     return _(_REMEDIES[name]) if name in _REMEDIES else ""
-
-
-def translate_failures(engine: sa.Engine, place: str) -> None:
-    """Make `engine` raise LedgerFailed where the ledger's location fails: disk full, read-only, damaged.
-
-    For all reads and writes, those of a sheet's staging too. Errors of the statements themselves (a key that exists
-    already, wrong SQL) stay SQLAlchemy's own. `place`: the location in messages.
-    """
-    engine.update_execution_options(wegly_place=place)
-
-    @sa.event.listens_for(engine, "handle_error")
-    def _translate(context: sa.engine.ExceptionContext) -> BaseException | None:
-        return translate_failure(context.original_exception, place)
 
 
 def translate_failure(error: BaseException, place: str) -> LedgerFailed | None:

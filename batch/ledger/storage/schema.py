@@ -1,4 +1,4 @@
-"""The tables of a ledger, for every database that SQLAlchemy supports; only `engine.py` knows which one it is."""
+"""The tables of a ledger, for every database that SQLAlchemy supports; what differs is in `engine.Database`."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
 
 SCHEMA_VERSION = 8
-"""Raised with every change of the tables; `MIGRATIONS` in `engine.py` has the step that leads to it."""
+"""Raised with every change of the tables; `MIGRATIONS` in `sqlite.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from batch.ledger.storage.engine import pages, read_data_version
+from batch.ledger.storage.engine import database_of, pages
 from batch.ledger.storage.schema import SENT_STATES, State, insert_new, is_one_of, is_suppressed, messages
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
@@ -153,8 +153,10 @@ class MessageLookup:
 
     def load(self, connection: sa.Connection) -> None:
         """Look every staged key up. Within one transaction, so that all is of one moment."""
-        self._version = read_data_version(connection)
+        database_of(connection).analyze(connection, staged)
+        self._version = database_of(connection).read_data_version(connection)
         _look_up(connection)
+        database_of(connection).analyze(connection, known)
 
     def refresh(self, connection: sa.Connection, *, endpoint: str, campaign: str) -> None:
         """Bring `known` up to date for a plan of this campaign, unless the ledger certainly did not change.
@@ -162,7 +164,7 @@ class MessageLookup:
         Within the writing transaction of the plan, so that nothing changes after it. Messages that were open or are so
         now are looked up again: a message that was sent can only have become open by a decision, and is open now then.
         """
-        version = read_data_version(connection)
+        version = database_of(connection).read_data_version(connection)
         if version is not None and version == self._version:
             return
         scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from batch.i18n import N_, _
-from batch.ledger.storage.engine import shrink_cache, write_failure
+from batch.ledger.storage.engine import database_of, write_failure
 
 V = TypeVar("V")
 R = TypeVar("R")
@@ -112,9 +112,7 @@ class Writer:
     def _connected(self) -> sa.Connection:
         """Return the connection of all groups: taking one from the pool and giving it back costs as much as a write."""
         if self._connection is None:
-            self._connection = self._engine.connect()
-            shrink_cache(self._connection)
-            self._connection.rollback()
+            self._connection = database_of(self._engine).connect_to_claim(self._engine)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -122,7 +120,7 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sa.exc.SQLAlchemyError):
-                connection.close()
+                database_of(connection).give_back(connection)
 
 
 def write_group(connection: sa.Connection, group: Group) -> list[Any]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
-from batch.ledger.storage.engine import memory_engine
 from batch.ledger.storage.schema import messages
+from batch.ledger.storage.sqlite import memory_engine
 from batch.model.messages import Origin, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json

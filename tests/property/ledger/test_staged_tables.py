@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, Staging
-from batch.ledger.storage.engine import memory_engine
 from batch.ledger.storage.schema import SENT_STATES, State, messages, rows
+from batch.ledger.storage.sqlite import SqliteFile, memory_engine
 from batch.ledger.storage.staged_tables import staged
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -167,7 +167,7 @@ def test_a_plan_goes_by_the_ledger_as_it_is_then(retries: RetryOptions, changes:
 def test_notes_that_are_wrong_send_nobody(retries: RetryOptions, changes: list[tuple[State | None, str]]) -> None:
     """Were it not noticed that a message was sent meanwhile, the plan would still not make it pending."""
     with pytest.MonkeyPatch.context() as patch, _on_disk() as ledger:
-        patch.setattr("batch.ledger.storage.staged_tables.read_data_version", lambda _connection: (1, 1))
+        patch.setattr(SqliteFile, "read_data_version", lambda _self, _connection: (1, 1))
         sent = {key: State(state) for key, (_, state) in zip(KEYS, changes, strict=True)}
         _sent_before(ledger, {key: first for key, (first, _) in zip(KEYS, changes, strict=True)})
         with ledger.stage(retries) as staging:

@@ -16,7 +16,8 @@ from systems import no_links
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger
 from batch.ledger.admin import backup as backup_module
-from batch.ledger.admin.backup import back_up, read_contents, read_only_uri
+from batch.ledger.admin.backup import back_up, read_contents
+from batch.ledger.storage.sqlite import SqliteFile, read_only_uri
 
 INSERT = (
     "INSERT INTO messages (key, endpoint, campaign, person, sender, state, request_hash, attempts)"
@@ -44,13 +45,13 @@ def in_folder(path: Path) -> set[str]:
 
 def test_a_copy_has_all_of_it_in_one_private_file(path: Path, tmp_path: Path) -> None:
     """Also what the write-ahead log holds; nothing beside it is needed or left."""
-    held = back_up(path, tmp_path / "copy.sqlite3")
+    held = back_up(SqliteFile(path), tmp_path / "copy.sqlite3")
     copy = tmp_path / "copy.sqlite3"
     assert is_private(copy)
     assert in_folder(copy) == {"copy.sqlite3"}
     assert held.messages == {"pending": 100, "success": 200}
-    assert held == read_contents(copy)
-    original = read_contents(path)
+    assert held == read_contents(SqliteFile(copy))
+    original = read_contents(SqliteFile(path))
     assert (original.id, original.counter, original.messages) == (held.id, held.counter, held.messages)
     with Ledger.open(f"sqlite:///{copy}") as opened:
         assert opened.ledger_id == held.id
@@ -74,7 +75,7 @@ def test_a_copy_is_of_one_moment_while_somebody_writes(path: Path, tmp_path: Pat
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        held = [back_up(path, tmp_path / f"copy-{number}.sqlite3") for number in range(5)]
+        held = [back_up(SqliteFile(path), tmp_path / f"copy-{number}.sqlite3") for number in range(5)]
     finally:
         done.set()
         writer.join()
@@ -101,7 +102,7 @@ def test_nothing_is_overwritten(path: Path, tmp_path: Path) -> None:
         tmp_path / "no" / "copy": "no folder",
     }.items():
         with pytest.raises(LedgerUnusable, match=words) as refused:
-            back_up(path, target)
+            back_up(SqliteFile(path), target)
         assert refused.value.remedy
     assert other.read_text() == "mine"
     assert path.read_bytes() == before
@@ -122,7 +123,7 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_away(
     monkeypatch.setattr(backup_module, "_verify", slow)
     for _ in range(2):
         with pytest.raises(LedgerUnusable, match="is there already"):
-            back_up(path, copy)
+            back_up(SqliteFile(path), copy)
         assert copy.read_text() == "somebody else's"
         assert in_folder(copy) == {"copy.sqlite3"}
         copy.unlink()
@@ -132,7 +133,7 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_away(
 def test_a_disk_without_second_names_takes_a_copy(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A memory stick, as a rule."""
     monkeypatch.setattr(Path, "hardlink_to", _no_links)
-    assert back_up(path, tmp_path / "copy.sqlite3").messages["success"] == 200
+    assert back_up(SqliteFile(path), tmp_path / "copy.sqlite3").messages["success"] == 200
     assert in_folder(path) == {"copy.sqlite3"}
 
 
@@ -153,7 +154,7 @@ def test_a_damaged_copy_is_not_kept(path: Path, tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(backup_module, "_copy", damaging)
     with pytest.raises(LedgerUnusable):
-        back_up(path, tmp_path / "copy.sqlite3")
+        back_up(SqliteFile(path), tmp_path / "copy.sqlite3")
     assert in_folder(path) == set()
 
 
@@ -166,7 +167,7 @@ def test_what_is_no_ledger_is_not_copied(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE mine (x)")
     for wrong in (tmp_path / "none.sqlite3", text, other):
         with pytest.raises(LedgerUnusable) as refused:
-            back_up(wrong, tmp_path / "copy.sqlite3")
+            back_up(SqliteFile(wrong), tmp_path / "copy.sqlite3")
         assert str(wrong) in refused.value.problem
         assert refused.value.remedy
     assert in_folder(text) == {"notes.txt", "other.sqlite3"}
@@ -178,7 +179,7 @@ def test_looking_changes_nothing(path: Path) -> None:
         connection.execute("UPDATE meta SET value = '0' WHERE name = 'schema_version'")
         connection.commit()
         before = connection.execute("PRAGMA data_version").fetchone()
-        assert read_contents(path).schema_version == 0
+        assert read_contents(SqliteFile(path)).schema_version == 0
         assert connection.execute("PRAGMA data_version").fetchone() == before
 
 

@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from batch.errors import LedgerFailed, LedgerUnusable
 from batch.ledger import FollowScope, Ledger, Owner, StagedRow
-from batch.ledger.storage.engine import open_engine
 from batch.ledger.storage.locks import hold, locks_folder
 from batch.ledger.storage.schema import SCHEMA_VERSION
+from batch.ledger.storage.sqlite import open_file
 from batch.model.runs import Run, Traits
 
 SENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -132,7 +132,7 @@ def test_each_step_runs_once_and_keeps_every_entry(tmp_path: Path) -> None:
     make_ledger(path, SCHEMA_VERSION)
     before = {table: asked(path, f"SELECT * FROM {table}") for table in ("messages", "rows")}  # noqa: S608 - ours
     for _ in range(2):
-        open_engine(f"sqlite:///{path}", migrations=ADD_NOTE, version=SCHEMA_VERSION + 1).dispose()
+        open_file(path, migrations=ADD_NOTE, version=SCHEMA_VERSION + 1).dispose()
         assert asked(path, "SELECT run, note FROM runs") == [("r1", None)]
     assert asked(path, "SELECT value FROM meta WHERE name = 'schema_version'") == [(str(SCHEMA_VERSION + 1),)]
     assert {table: asked(path, f"SELECT * FROM {table}") for table in before} == before  # noqa: S608 - likewise
@@ -148,7 +148,7 @@ def test_a_step_that_fails_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:
         connection.exec_driver_sql("ALTER TABLE nothing ADD COLUMN note TEXT")
 
     with pytest.raises(LedgerUnusable):
-        open_engine(f"sqlite:///{path}", migrations={SCHEMA_VERSION + 1: fail}, version=SCHEMA_VERSION + 1)
+        open_file(path, migrations={SCHEMA_VERSION + 1: fail}, version=SCHEMA_VERSION + 1)
     assert asked(path, "SELECT value FROM meta WHERE name = 'schema_version'") == [(str(SCHEMA_VERSION),)]
     assert "note" not in {column[1] for column in asked(path, "PRAGMA table_info(runs)")}
 
@@ -182,12 +182,12 @@ def test_a_ledger_that_somebody_sends_with_is_not_brought_up_to_date(tmp_path: P
     """The program of before that holds it knows the old tables only."""
     path = tmp_path / "old.sqlite3"
     make_ledger(path, SCHEMA_VERSION)
-    url, version = f"sqlite:///{path}", SCHEMA_VERSION + 1
+    version = SCHEMA_VERSION + 1
     with hold(locks_folder(path), ["campaign c (e)"], Owner.here("r2")):
         with pytest.raises(LedgerUnusable, match="another program is using it"):
-            open_engine(url, migrations=ADD_NOTE, version=version)
+            open_file(path, migrations=ADD_NOTE, version=version)
         assert asked(path, "SELECT value FROM meta WHERE name = 'schema_version'") == [(str(SCHEMA_VERSION),)]
-    open_engine(url, migrations=ADD_NOTE, version=version).dispose()
+    open_file(path, migrations=ADD_NOTE, version=version).dispose()
 
 
 def test_nothing_is_planned_in_a_ledger_that_was_brought_up_to_date_meanwhile(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from systems import no_links
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner
-from batch.ledger.storage.engine import READ, open_engine
+from batch.ledger.storage.engine import READ
 from batch.ledger.storage.errors import remedy_for
+from batch.ledger.storage.sqlite import open_file
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_reading_and_writing_fail_alike(tmp_path: Path) -> None:
 
 def test_a_defect_stays_what_it_is(tmp_path: Path) -> None:
     """A statement that is wrong, a key that is there already: nobody is told to look at the disk."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    engine = open_file(tmp_path / "ledger.sqlite3")
     with engine.connect().execution_options(**READ) as connection, pytest.raises(OperationalError):
         connection.exec_driver_sql("SELECT nothing FROM nowhere")
     with engine.begin() as connection, pytest.raises(IntegrityError):
@@ -67,7 +68,7 @@ def test_a_defect_stays_what_it_is(tmp_path: Path) -> None:
 
 def test_a_ledger_that_somebody_else_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock, longer than we wait, keeps nobody from reading, and a write says who is in the way."""
-    monkeypatch.setattr("batch.ledger.storage.engine.BUSY_SECONDS", 0)
+    monkeypatch.setattr("batch.ledger.storage.sqlite.BUSY_SECONDS", 0)
     url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     Ledger.open(url).close()
     other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)

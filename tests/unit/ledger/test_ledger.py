@@ -17,8 +17,9 @@ from sqlalchemy.engine.mock import MockConnection
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, State
 from batch.ledger.send.claims import Claim
-from batch.ledger.storage.engine import READ, open_engine
+from batch.ledger.storage.engine import READ
 from batch.ledger.storage.schema import messages, metadata
+from batch.ledger.storage.sqlite import open_file
 from batch.model.contact_limits import DAY, ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Evidence, Outcome
@@ -241,7 +242,7 @@ def test_payloads_are_kept_no_longer_than_needed(ledger: Ledger, tmp_path: Path)
     plan(ledger, "r1", [good(2, payload='{"secret":"Maria da Silva"}')])
     send(ledger, "r1")
     ledger.close()
-    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    engine = open_file(tmp_path / "ledger.sqlite3")
     with engine.connect() as connection:
         kept = connection.exec_driver_sql("SELECT count(*) FROM messages WHERE payload IS NOT NULL").scalar()
     engine.dispose()
@@ -310,7 +311,7 @@ def test_the_ledger_and_its_folder_are_private(tmp_path: Path) -> None:
 
 def test_commits_are_fully_durable(tmp_path: Path) -> None:
     """WAL with synchronous=FULL (2), on every connection."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'l.sqlite3'}")
+    engine = open_file(tmp_path / "l.sqlite3")
     with engine.connect() as one, engine.connect() as other:
         for connection in (one.execution_options(**READ), other.execution_options(**READ)):
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -198,7 +198,7 @@ def test_a_step_that_fails_leaves_what_the_next_purge_does(ledger: Ledger, monke
 
 def test_a_file_that_is_being_read_is_not_clean_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said, noted, and done by the next purge; then nothing is left in the log either."""
-    monkeypatch.setattr("batch.ledger.storage.engine.BUSY_SECONDS", 0)
+    monkeypatch.setattr("batch.ledger.storage.sqlite.BUSY_SECONDS", 0)
     with Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}") as ledger:
         planned(ledger, "r1", PEOPLE, at=OLD)
         purge(ledger)

@@ -12,7 +12,7 @@ import pytest
 
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, SuppressionEntry
-from batch.ledger.storage.engine import open_engine
+from batch.ledger.storage.sqlite import open_file
 from batch.ledger.storage.suppression import suppress
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)
@@ -92,7 +92,7 @@ def test_a_long_import_keeps_nobody_from_the_ledger(tmp_path: Path) -> None:
 
 def test_within_another_transaction_it_lives_and_dies_with_it(tmp_path: Path) -> None:
     """As when WhatsApp's 131050 is recorded: both durable, or neither."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    engine = open_file(tmp_path / "ledger.sqlite3")
     with engine.connect() as connection:
         with connection.begin():
             assert suppress(connection, entry(1)) is True

@@ -1,0 +1,344 @@
+"""A ledger in an SQLite file: access rights, durability of a commit, schema version and migrations."""
+
+import os
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path, PurePath
+from typing import Any
+
+import platformdirs
+import sqlalchemy as sa
+
+from batch.errors import LedgerUnusable
+from batch.formatting import from_here
+from batch.i18n import _
+from batch.ledger.storage.engine import Database, connect_to_read, create_tables, translate_failures
+from batch.ledger.storage.errors import DAMAGED, remedy_for, remedy_for_code
+from batch.ledger.storage.location import refuse_network_folder
+from batch.ledger.storage.locks import Owner, hold, is_in_use, locks_folder
+from batch.ledger.storage.prepared_statements import execute_by_driver
+from batch.ledger.storage.schema import (
+    RETRIES,
+    SCHEMA_VERSION,
+    canaries,
+    deliveries,
+    messages,
+    meta,
+    metadata,
+    removals,
+    rows,
+    suppressed,
+)
+
+BUSY_SECONDS = 120
+"""How long a statement waits for another process's lock before it fails. The plan of a million new rows holds it for
+some 15 seconds, on a slow or busy machine for several times that: a run that is sending meanwhile must outlast it."""
+
+Migration = Callable[[sa.Connection], None]
+
+
+def _use_one_form_of_numbers(connection: sa.Connection) -> None:
+    """Give people whose number has two forms the one by which they are known now (`unify_forms`)."""
+    for table in (messages, rows, suppressed):
+        without = (table.c.person.like("+54%"), ~table.c.person.like("+549%"))
+        new = sa.literal("+549") + sa.func.substr(table.c.person, 4)
+        update = sa.update(table).prefix_with("OR IGNORE", dialect="sqlite")
+        connection.execute(update.where(*without).values(person=new))
+    connection.execute(
+        sa.delete(suppressed).where(suppressed.c.person.like("+54%"), ~suppressed.c.person.like("+549%"))
+    )
+
+
+def _limit_suppression_to_endpoints(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE suppressed RENAME TO suppressed_everywhere")
+    suppressed.create(connection)
+    connection.exec_driver_sql(
+        "INSERT INTO suppressed (person, reason, source, added)"
+        " SELECT person, reason, source, added FROM suppressed_everywhere"
+    )
+    connection.exec_driver_sql("DROP TABLE suppressed_everywhere")
+    _use_one_form_of_numbers(connection)
+
+
+def _add_deliveries(connection: sa.Connection) -> None:
+    for column in (
+        "messages ADD COLUMN message_id",
+        "messages ADD COLUMN message_status",
+        "runs ADD COLUMN reply_opt_outs",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {column} TEXT")
+    deliveries.create(connection)
+
+
+def _add_canaries_and_retries(connection: sa.Connection) -> None:
+    canaries.create(connection)
+    connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN retry_of VARCHAR(64)")
+    RETRIES.create(connection)
+
+
+MIGRATIONS: Mapping[int, Migration] = {
+    5: _limit_suppression_to_endpoints,
+    6: _add_deliveries,
+    7: _add_canaries_and_retries,
+    8: removals.create,
+}
+"""Version n to the step that leads to it from n - 1: each change of a table brings its own."""
+
+OLDEST_VERSION = 4
+"""The oldest version that migrations start from. Keys of earlier ones are plain hashes, under which every recipient
+would count as new."""
+_LAST_UPGRADER = "3bbba84"
+"""The last commit of wegly-batch with the steps from versions 1 to 3 to version 4."""
+
+_CACHE = "PRAGMA cache_size=-65536"  # 64 MB: keys are random, and a large plan touches every page
+_SMALL_CACHE = "PRAGMA cache_size=-16384"
+_BACKUP_BUSY_SECONDS = 30
+_OLDEST_SQLITE = (3, 35, 0)  # RETURNING
+
+
+class SqliteFile(Database):
+    """A file of SQLite. Its one connection at a time writes; locks are files beside it."""
+
+    file: Path
+    keeps_types = False
+
+    def __init__(self, path: Path) -> None:
+        self.file = path
+        self.location = str(path)
+        self.option = "" if path == default_file() else f"sqlite:///{from_here(path)}"
+
+    def exists(self) -> bool:
+        """Return whether there is a file. Raises LedgerUnusable where there is none, and none may be."""
+        if not (there := self.file.exists()):
+            refuse_network_folder(self.file)
+        return there
+
+    def open(self) -> sa.Engine:
+        """Open the file as `Database.open`."""
+        return open_file(self.file)
+
+    def hold(self, engine: sa.Engine, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:  # noqa: ARG002 - the files need none
+        """Hold the locks of the files beside the ledger."""
+        return hold(locks_folder(self.file), names, owner)
+
+    @contextmanager
+    def open_read_only(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection as `Database.open_read_only`, safe while a run is sending."""
+        if not self.file.is_file():
+            raise LedgerUnusable(
+                _("There is no ledger {path} yet.").format(path=self.file),
+                _("The first run makes it; or name another one with --ledger."),
+            )
+        try:
+            uri = read_only_uri(self.file)
+            with closing(sqlite3.connect(uri, uri=True, timeout=_BACKUP_BUSY_SECONDS)) as connection:
+                connection.execute("PRAGMA query_only=ON")
+                yield connection
+        except sqlite3.Error as error:
+            raise LedgerUnusable(
+                _("The ledger {path} cannot be read: {error}.").format(path=self.file, error=error),
+                remedy_for(error) or _("Name a ledger of wegly-batch with --ledger."),
+            ) from error
+
+    def size(self, connection: Any) -> int:  # noqa: ARG002 - the files have it
+        """Return the bytes on the disk, the write-ahead log included."""
+        files = (self.file, self.file.with_name(self.file.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def connect_to_claim(self, engine: sa.Engine) -> sa.Connection:
+        """Return a connection with a small page cache: the system's own cache holds the same pages."""
+        connection = engine.connect()
+        connection.exec_driver_sql(_SMALL_CACHE)
+        connection.rollback()
+        return connection
+
+    def read_data_version(self, connection: sa.Connection) -> tuple[int, int] | None:
+        """Return the version as `Database.read_data_version`; None in memory, where all share one connection."""
+        if not connection.engine.url.database:
+            return None
+        changes = int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+        return id(connection.connection.dbapi_connection), changes
+
+    @contextmanager
+    def small_cache(self, connection: sa.Connection) -> Iterator[None]:
+        """Shrink the page cache for a block."""
+        connection.exec_driver_sql(_SMALL_CACHE)
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(_CACHE)
+
+    def overwrite_freed(self, connection: sa.Connection) -> None:
+        """Overwrite with zeros what the transaction frees."""
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
+    def rewrite(self, engine: sa.Engine) -> bool:
+        """Rewrite the file without its free space, and empty its log; False when a reader kept that from being done."""
+        with closing(engine.raw_connection()) as raw:
+            raw.cursor().execute("VACUUM")
+            return not raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
+
+def default_file() -> Path:
+    """Return the user's own ledger: one per user, since people delete reports and change folders."""
+    return Path(platformdirs.user_data_dir("wegly-batch", appauthor=False)) / "ledger.sqlite3"
+
+
+def read_only_uri(path: PurePath) -> str:
+    """Return the URI by which SQLite opens a file to read. A server (UNC) is a part of its path there, not a host."""
+    return f"{path.as_uri()}?mode=ro".replace("file://", "file:////" if path.drive.startswith("\\\\") else "file://")
+
+
+def open_file(
+    path: Path, *, migrations: Mapping[int, Migration] = MIGRATIONS, version: int = SCHEMA_VERSION
+) -> sa.Engine:
+    """Open the ledger in a file, create it when it does not exist, and migrate its tables to `version`.
+
+    What it creates or migrates is durable on return. Raises LedgerUnusable when the location cannot be used, the file
+    is no ledger, its version is older than migrations start from, or a newer wegly-batch wrote it.
+    """
+    refuse_network_folder(path)
+    _prepare_file(path)
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    configure_connections(engine)
+    try:
+        if not _is_current(engine, version):
+            with engine.begin() as connection:
+                migrate(connection, path, migrations, version)
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        raise LedgerUnusable(
+            _("The ledger {path} cannot be used: {error}.").format(path=path, error=error.orig),
+            remedy_for(error.orig) or _("Check the disk and the file's rights, or name another ledger with --ledger."),
+        ) from error
+    except LedgerUnusable:
+        engine.dispose()
+        raise
+    translate_failures(engine, str(path))
+    return engine
+
+
+def memory_engine() -> sa.Engine:
+    """Return an empty ledger in memory, for read-only commands when no ledger file exists."""
+    engine = sa.create_engine("sqlite://", hide_parameters=True)
+    configure_connections(engine)
+    with engine.begin() as connection:
+        migrate(connection, Path(":memory:"), MIGRATIONS, SCHEMA_VERSION)
+    translate_failures(engine, _("in memory"))
+    return engine
+
+
+def _prepare_file(path: Path) -> None:
+    """Create the folder (0700) and the file (0600) before SQLite would make them readable for others."""
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise LedgerUnusable(
+            _("This Python brings SQLite {found}; the ledger needs 3.35 or newer.").format(
+                found=sqlite3.sqlite_version
+            ),
+            _("Install a newer Python."),
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise LedgerUnusable(
+            _("The ledger {path} cannot be opened: {error}.").format(path=path, error=error.strerror),
+            _("Name a place you may write to with --ledger."),
+        ) from error
+
+
+def configure_connections(engine: sa.Engine) -> None:
+    """Set WAL, full synchronisation and our own transactions on every connection of `engine`."""
+    engine.update_execution_options(wegly_database=SqliteFile(Path(engine.url.database or ":memory:")))
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # sqlite3's own transactions begin late and commit by themselves
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("PRAGMA cell_size_check=ON")
+        connection.execute(_CACHE)
+        if sys.platform == "darwin":  # fsync does not reach the disk there
+            connection.execute("PRAGMA fullfsync=ON")
+            connection.execute("PRAGMA checkpoint_fullfsync=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # IMMEDIATE waits for the lock here, where waiting is safe, and not in the middle of a transaction.
+        reading = connection.get_execution_options().get("wegly_read")
+        execute_by_driver(connection, "BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _is_current(engine: sa.Engine, version: int) -> bool:
+    """Return whether nothing has to be written: opening the ledger then waits for no writer."""
+    with connect_to_read(engine) as connection:
+        _refuse_views(connection)
+        return _read_version(connection) == version
+
+
+def _refuse_views(connection: sa.Connection) -> None:
+    """Refuse what could show or write something else than the tables hold: wegly-batch makes no view and no trigger."""
+    query = "SELECT type, name FROM sqlite_schema WHERE type IN ('view', 'trigger')"
+    if (found := connection.exec_driver_sql(query).first()) is not None:
+        raise LedgerUnusable(
+            _("The ledger has a {kind} {name!r}, which wegly-batch does not make.").format(
+                kind=found.type, name=found.name
+            ),
+            _("Another program changed it: use a copy from before, or your own ledger."),
+        )
+
+
+def _read_version(connection: sa.Connection) -> int | None:
+    """Return the schema version; None for an empty database."""
+    if not sa.inspect(connection).has_table(meta.name):
+        return None
+    found = connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar()
+    if not isinstance(found, str) or not re.fullmatch(r"\d{1,9}", found, re.ASCII):
+        raise LedgerUnusable(_("The ledger has no version in its table `meta`."), remedy_for_code(DAMAGED))
+    return int(found)
+
+
+def migrate(connection: sa.Connection, path: Path, migrations: Mapping[int, Migration], version: int) -> None:
+    """Create the tables, or bring those of an older version up to `version`. The caller commits."""
+    found = _read_version(connection)
+    if found is None:
+        create_tables(connection, metadata, version)
+        return
+    _refuse_version(path, found, version)
+    for step in range(found + 1, version + 1):
+        migrations[step](connection)
+    if found < version:
+        connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
+
+
+def _refuse_version(path: Path, found: int, version: int) -> None:
+    """Raise LedgerUnusable when a ledger of version `found` cannot be used, or not be migrated at this moment."""
+    if found > version:
+        raise LedgerUnusable(
+            _("The ledger {path} was written by a newer wegly-batch (its version is {found}, ours {version}).").format(
+                path=path, found=found, version=version
+            ),
+            _("Install the newest wegly-batch."),
+        )
+    if found < OLDEST_VERSION:
+        raise LedgerUnusable(
+            _("The ledger {path} has version {found}; this wegly-batch reads version {oldest} and newer.").format(
+                path=path, found=found, oldest=OLDEST_VERSION
+            ),
+            _(
+                "Everyone in it stays protected: in a checkout of wegly-batch, `git checkout {commit}`, install that "
+                'as its README says, and run `wegly-batch runs --ledger "sqlite:///{path}"` once, which brings the '
+                "ledger up to date. Then install this version again."
+            ).format(commit=_LAST_UPGRADER, path=path),
+        )
+    if found < version and is_in_use(locks_folder(path)):
+        # The program that holds a lock knows the old tables only.
+        raise LedgerUnusable(
+            _("The ledger {path} must be brought up to date, and another program is using it.").format(path=path),
+            _("Wait until it has ended, then run the same command again."),
+        )
