@@ -58,7 +58,8 @@ def test_before_the_first_run_the_wrong_rows_are_corrected_and_sent(office: Offi
     file = office.folder / "corrigir.xlsx"
     code, out, err = check(office, sheet, "-c", campaign, "--wrong-rows", file)
     assert code == 3, err
-    assert f"  wegly-batch run {file} --base-url {office.sandbox.url}" in out.splitlines()
+    ledger = f"--ledger sqlite:///{office.folder / 'ledger.sqlite3'}"
+    assert f"  wegly-batch run {file} --base-url {office.sandbox.url} {ledger}" in out.splitlines()
     assert is_private(file)
     assert not (office.folder / "ledger.sqlite3").exists()
     assert not (office.folder / "reports").exists()
@@ -176,9 +177,10 @@ def test_the_end_names_the_next_commands(office: Office) -> None:
     sheet, campaign = office.sheet([*phones(1), "abc"]), office.campaign()
     lines = [line.strip() for line in office.type("check", sheet, "-c", campaign)[1].splitlines()]
     target = office.folder / "contatos-fix.xlsx"
-    command = f"wegly-batch check {sheet} --wrong-rows {target} -c {campaign}"
+    more = f"-c {campaign} --ledger sqlite:///{office.folder / 'ledger.sqlite3'}"
+    command = f"wegly-batch check {sheet} --wrong-rows {target} {more}"
     assert command in lines
-    assert f"wegly-batch check {sheet} --open -c {campaign}" in lines
+    assert f"wegly-batch check {sheet} --open {more}" in lines
     assert office.type(*command.split()[1:])[0] == 3
     assert "--wrong-rows" not in office.type("check", target)[1]
     assert "--wrong-rows" not in office.type("check", office.sheet(phones(1)), "-c", campaign)[1]
