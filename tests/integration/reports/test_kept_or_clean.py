@@ -162,7 +162,7 @@ def test_a_run_whose_report_cannot_be_made_says_how_to_make_it(office: Office, m
     assert "there was not enough memory" in said
     assert "Traceback" not in said
     (name,) = {word.strip("`") for word in said.split() if word.startswith("20")}
-    assert f"`wegly-batch report {name}`" in said
+    assert f"`wegly-batch report {name} --ledger sqlite:///" in said
     code, out, _ = office.type("report", name)
     assert code == 0
     assert "report.xlsx" in out
