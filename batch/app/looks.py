@@ -33,7 +33,7 @@ _WIDEST_MARGIN = timedelta(minutes=15)
 
 Clock = Callable[[], datetime]
 OnLook = Callable[[int, int], None]
-"""Called with the looks made and those to make."""
+"""Called with the looks made and those to make: at the beginning, and after each."""
 
 
 class LookPace:
@@ -120,6 +120,7 @@ class LookPass:
     async def work(self, settings: Settings, token: Token) -> None:
         """Make the looks, no faster than the rate, one for all messages of a chat."""
         pace, waiting = self._pace or LookPace(self._rate), iter(self._chats)
+        self._on_look(0, self._total)
 
         async def read() -> None:
             reader = settings.make_client(ChatsReader, token, now=utc_now, sleep=pace.pause)

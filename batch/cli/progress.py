@@ -119,7 +119,7 @@ class Bar:
         self._clock = clock
         self._drawn = clock()
         self._colour = colour
-        self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, leave=True, delay=1)
+        self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, leave=True, delay=1, nrows=2)
         self._bar.delay = 0  # it must not draw before we say what, and what it draws may fail
         self.draw()
 

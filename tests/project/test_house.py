@@ -53,7 +53,7 @@ LINES_OF_FEATURES = {
     "origins with a code of the ledger, secrets in odd lines": 60,
     "limits, consoles, clocks, deep and held files of Windows and macOS": 102,
     "formulas behind separators in cells, the header of results.csv in line 1": 30,
-    "delivery: ids of messages, looks, replies, opt-outs by reply, follow, messages of the sandbox that move": 1175,
+    "delivery: ids of messages, looks, replies, opt-outs by reply, follow, messages of the sandbox that move": 1182,
     "many worksheets in one parse, a lack of memory by name, encodings of lists, numbers shown": 172,
     "ledgers with values that no run wrote": 122,
     "looks of a run: the due ones first, canary and stop by delivery, unreachable people, undelivered again": 717,

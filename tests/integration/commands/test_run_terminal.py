@@ -53,7 +53,13 @@ class Terminal:
         (folder / "teste.toml").write_text(CAMPAIGN, encoding="utf-8")
         (folder / "c.csv").write_text("Nome;Telefone\nAna;11 90000-1001\nBia;11 90000-1002\n", encoding="utf-8")
 
-    def run(self, *more: str, answers: dict[str, str] | None = None, campaign: str = "teste.toml") -> tuple[int, str]:
+    def run(
+        self,
+        *more: str,
+        answers: dict[str, str] | None = None,
+        campaign: str = "teste.toml",
+        size: tuple[int, int] = (40, 120),
+    ) -> tuple[int, str]:
         """Exit code and everything shown. `answers`: what to type (right) when a text (left) has appeared."""
         command = [sys.executable, "-m", "batch", "run", "c.csv", "-c", campaign, "--base-url", self.sandbox.url]
         environment = {
@@ -66,7 +72,7 @@ class Terminal:
         if child == 0:
             os.chdir(self.folder)
             os.execve(sys.executable, [*command, *more], environment)  # noqa: S606 - the program itself
-        termios.tcsetwinsize(terminal, (40, 120))
+        termios.tcsetwinsize(terminal, size)
         return _wait(child, terminal, dict(answers or {}))
 
 
@@ -118,10 +124,11 @@ def test_no_sends_nothing(terminal: Terminal) -> None:
 
 
 def test_yes_does_not_ask(terminal: Terminal) -> None:
-    """For who is sure."""
-    code, shown = terminal.run("--yes")
+    """For who is sure; and the bar is there also where the terminal does not know its size, as in a container."""
+    code, shown = terminal.run("--yes", size=(0, 0))
     assert code == 0
     assert "[y/N]" not in shown
+    assert "2/2" in shown
 
 
 def test_the_question_says_who_stays_out(terminal: Terminal) -> None:
