@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import NamedTuple, Protocol, cast
 
 from openpyxl.cell.cell import Cell, WriteOnlyCell
@@ -149,14 +149,13 @@ class Palette:
         begins = Alignment(horizontal="left", vertical=vertical)
         date = look(sheet, font=plain, number_format=DATE_FORMAT, align=begins)
         others = {**dict.fromkeys(MOMENTS, date), **dict.fromkeys(NUMBERS, number)}
-        self.heading = make_shades(sheet, heading)
-        self.their_heading = make_shades(sheet, their_heading)
-        self.theirs = make_shades(sheet, theirs)
+        shades = cache(partial(make_shades, sheet))  # a dozen looks are those of a hundred places
+        self.heading, self.their_heading, self.theirs = map(shades, (heading, their_heading, theirs))
         self.their_number = format_styles(sheet, theirs)
         """From a number format to the style of the user's numbers that it shows."""
         self._results = {
             outcome: tuple(
-                make_shades(sheet, status[outcome] if column == STATUS else others.get(column, text))
+                shades(status[outcome] if column == STATUS else others.get(column, text))
                 for column in range(len(ALL_COLUMNS))
             )
             for outcome in Outcome
