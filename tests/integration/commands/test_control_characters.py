@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
 import pytest
+from program import start
 
 from batch.sandbox import RunningSandbox, running_sandbox
 
@@ -70,15 +70,12 @@ class Desk:
         }
 
     def words(self, command: str) -> list[str]:
-        words = [word.format(sheet=self.name) for word in command.split()]
-        return [sys.executable, "-m", "batch", *words]
+        return [word.format(sheet=self.name) for word in command.split()]
 
     def type(self, command: str) -> str:
         """All that a command prints, as it comes out."""
-        ended = subprocess.run(
-            self.words(command), cwd=self.folder, env=self.environment, capture_output=True, check=False
-        )
-        return (ended.stdout + ended.stderr).decode().replace(os.linesep, "\n")
+        ended = start(self.words(command), folder=self.folder, environment=self.environment)
+        return (ended.out + ended.err).decode().replace(os.linesep, "\n")
 
 
 @pytest.fixture
@@ -134,9 +131,8 @@ def test_the_question_before_sending_cannot_be_forged(desk: Desk) -> None:
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(desk.folder)
-        os.execve(  # noqa: S606
-            sys.executable, desk.words("run {sheet} -c teste.toml"), {**desk.environment, "TERM": "xterm"}
-        )
+        command = [sys.executable, "-m", "batch", *desk.words("run {sheet} -c teste.toml")]
+        os.execve(sys.executable, command, {**desk.environment, "TERM": "xterm"})  # noqa: S606
     shown = b""
     answered = False
     while True:

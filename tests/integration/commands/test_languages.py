@@ -14,6 +14,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from program import start
 
 from batch.cli.help_i18n import translate_click
 from batch.cli.main import cli
@@ -42,7 +43,7 @@ SHEET = "Nome;Telefone\nAna;11 90000-1001\nBia;11 90000-1002\nCaio;\n"
 
 
 class Desk:
-    """A folder with a sheet and a campaign, and somebody who starts the real program there."""
+    """A folder with a sheet and a campaign, and a person at the command line."""
 
     def __init__(self, folder: Path, sandbox: RunningSandbox | None = None) -> None:
         self.folder = folder
@@ -57,15 +58,12 @@ class Desk:
             "WEGLY_TOKEN": "a-token",
             "WEGLY_BATCH_LEDGER": f"sqlite:///{self.folder / 'ledger.sqlite3'}",
             "COLUMNS": "200",
-            "PYTHONUTF8": "1",
             **environment,
         }
-        command = [sys.executable, "-m", "batch", *words]
-        done = subprocess.run(
-            command, cwd=self.folder, env=given, capture_output=True, text=True, encoding="utf-8", check=False
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout, done.stderr
+        ended = start(words, folder=self.folder, environment=given)
+        err = ended.err.decode()
+        assert "Traceback" not in err, err
+        return ended.code, ended.out.decode(), err
 
     def portuguese(self, *words: str) -> tuple[int, str, str]:
         return self.type(*words, "--lang", "pt_BR")
@@ -128,8 +126,9 @@ def _help(words: tuple[str, ...], language: str) -> str:
 
 def test_the_overview_speaks_the_language_of_the_system(desk: Desk) -> None:
     """Without any option; the exit codes too."""
-    code, out, _ = desk.type("--help", LANG="pt_BR.UTF-8")
-    assert code == 0
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONUTF8": "1", "LANG": "pt_BR.UTF-8"}
+    command = [sys.executable, "-m", "batch", "--help"]
+    out = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True).stdout
     assert "Comandos:" in out
     assert "Códigos de saída:" in out
     assert "  4  há linhas a decidir (unknown)" in out
