@@ -100,8 +100,8 @@ def _answer(source: SheetFile, command: Sequence[str]) -> Generator[Any, str, No
                 if answer == _NO_MEMORY:
                     raise source.no_memory()
                 request = yield answer
-                with suppress(BrokenPipeError):
-                    print(request, file=worker.stdin, flush=True)
+                with suppress(OSError):  # it has ended, as its missing answer tells; Windows names no broken pipe
+                    os.write(worker.stdin.fileno() if worker.stdin else -1, f"{request}\n".encode())
         finally:
             worker.kill()
 

@@ -1,12 +1,15 @@
-"""The limits of a reading worker, and those on systems that refuse some of them."""
+"""The limits of a reading worker, those on systems that refuse some of them, and a worker that reached one."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from systems import limited_memory
 
+from batch.errors import SheetError
 from batch.loader.formats import worker
+from batch.model.sheets import Limits, SheetFile
 
 
 @limited_memory
@@ -45,3 +48,13 @@ def test_a_harder_limit_of_the_machine_stays(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(resource, "getrlimit", lambda _kind: (30, 30))
     worker._limit_this_process()
     assert kept == {resource.RLIMIT_AS: (30, 30), resource.RLIMIT_CPU: (30, 30), resource.RLIMIT_CORE: (0, 0)}
+
+
+def test_a_worker_that_ends_between_two_answers_is_a_damaged_file(tmp_path: Path) -> None:
+    """It makes the next rows ahead, and may be killed at them: a sentence, and no broken pipe."""
+    ended = "import os; os.close(0); print(1, flush=True)"
+    source = SheetFile(path=tmp_path / "contacts.xls", name="contacts.xls", limits=Limits())
+    answers = worker._answer(source, [sys.executable, "-c", ended])
+    assert next(answers) == 1
+    with pytest.raises(SheetError, match=r"contacts\.xls.*damaged"):
+        answers.send("[0, 0]")
