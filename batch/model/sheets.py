@@ -5,6 +5,7 @@
 
 import codecs
 import ntpath
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -76,11 +77,11 @@ _LONGEST = 259
 """Characters of a path that any Windows opens as it is."""
 
 
-def openable_path(path: Path, *, system: str = sys.platform) -> Path:
+def openable_path(path: str | os.PathLike[str], *, system: str = sys.platform) -> Path:
     r"""Return a path in the form in which Windows opens it however long it is: `\\?\C:\...`, `\\?\UNC\server\...`."""
     whole = ntpath.abspath(path) if system == "win32" else ""
     if len(whole) <= _LONGEST or whole.startswith("\\\\?\\"):
-        return path
+        return Path(path)
     return Path("\\\\?\\UNC" + whole[1:] if whole.startswith("\\\\") else "\\\\?\\" + whole)
 
 

@@ -49,7 +49,7 @@ from batch.app.settle import settle_report, settle_rows
 from batch.app.suppress import add_people
 from batch.ledger import Ledger
 from batch.loader import Sheet
-from batch.model.sheets import parse_encoding
+from batch.model.sheets import openable_path, parse_encoding
 from batch.reporter import Results, RunSummary, collect_results, write_frame
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def check(sheet: SheetSource, campaign: PathLike, **options: Unpack[CheckOptions
     settings = read_settings(options)
     with _sheet_file(sheet) as (file, is_frame):
         choices = read_choices(options, is_frame=is_frame)
-        return check_record(check_sheet(file, Path(campaign), settings, choices))
+        return check_record(check_sheet(file, openable_path(campaign), settings, choices))
 
 
 @called_alone
@@ -120,7 +120,7 @@ def run(
     watcher = ProgressWatcher(on_progress)
     with _sheet_file(sheet) as (file, is_frame):
         choices = read_choices(options, is_frame=is_frame)
-        with open_runs([file], Path(campaign), settings, choices) as (sheet_run,):
+        with open_runs([file], openable_path(campaign), settings, choices) as (sheet_run,):
             ended = sheet_run.execute(access, watcher)
     return _run_result(ended, settings, (*ended.problems, *ended.notify_problems))
 
@@ -138,7 +138,7 @@ def follow(
         runs=runs,
         since=read_value("since", parse_age, since) if isinstance(since, str) else since,
         limit=options.get("limit"),
-        campaign=Path(campaign) if campaign is not None else None,
+        campaign=openable_path(campaign) if campaign is not None else None,
     )
     return follow_record(follow_messages(choices, settings=settings, token=access, on_look=lambda _done, _total: None))
 
@@ -181,7 +181,7 @@ def settle(
     agree = lambda _plan: True  # noqa: E731 - who calls has decided
     if sent or not_sent:
         return settle_record(settle_rows(str(what), sent=sent, not_sent=not_sent, settings=settings, confirm=agree))
-    return settle_record(settle_report(Path(what), settings=settings, confirm=agree))
+    return settle_record(settle_report(openable_path(what), settings=settings, confirm=agree))
 
 
 @in_its_language
@@ -209,7 +209,7 @@ def read_sheet(
 ) -> SheetRecord:
     """Read a sheet as a run would, without a campaign. `name`: of the worksheet."""
     opened = inspect(
-        Path(sheet),
+        openable_path(sheet),
         name=name,
         header_row=header_row,
         trusted=trusted,
@@ -254,7 +254,7 @@ def _run_result(ended: RunReport, settings: Settings, problems: tuple[str, ...] 
 def _sheet_file(sheet: SheetSource) -> Iterator[tuple[Path, bool]]:
     """Give the file of a sheet, and whether it was made of a frame: then it is there while the block runs."""
     if isinstance(sheet, str | os.PathLike):
-        yield Path(sheet), False
+        yield openable_path(sheet), False
         return
     with TemporaryDirectory(prefix="wegly-batch-") as folder:
         file = Path(folder) / "sheet.xlsx"

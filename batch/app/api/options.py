@@ -13,7 +13,7 @@ from batch.app.settings import Settings, parse_rate, read_token
 from batch.chats import Token
 from batch.errors import SettingsError
 from batch.i18n import _, parse_language
-from batch.model.sheets import parse_encoding, parse_ranges
+from batch.model.sheets import openable_path, parse_encoding, parse_ranges
 
 T = TypeVar("T")
 PathLike = str | os.PathLike[str]
@@ -114,10 +114,10 @@ _LASTING: Mapping[str, Callable[[Any], Any]] = {
     "concurrency": lambda value: int(_number(value)),
     "read_timeout": _number,
     "trust_env": _switch,
-    "only_allowed": Path,
+    "only_allowed": openable_path,
     "clean_report": _switch,
     "wait": _switch,
-    "token_file": Path,
+    "token_file": openable_path,
 }
 """How each lasting option is read."""
 _OWN_VARIABLES = {"base_url": "WEGLY_BASE_URL", "origin": "WEGLY_ORIGIN"}
@@ -158,7 +158,7 @@ def read_choices(options: Mapping[str, Any], *, is_frame: bool) -> Choices:
         text = rows if isinstance(rows, str) else ",".join(map(str, rows))
         named["rows"] = read_value("rows", parse_ranges, text)
     if plan is not None:
-        named["plan"] = read_plan(Path(plan))
+        named["plan"] = read_plan(openable_path(plan))
     if "encoding" in named:
         named["encoding"] = read_value("encoding", parse_encoding, named["encoding"])
     return Choices(**named, is_frame=is_frame)

@@ -15,6 +15,7 @@ from batch.formatting import quote_path
 from batch.i18n import _
 from batch.ledger import Ledger
 from batch.model.runs import CAMPAIGN_FILE, RUN_NAME
+from batch.model.sheets import openable_path
 from batch.reporter import read_campaign_path
 
 _SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
@@ -76,7 +77,7 @@ def find_campaign(sheets: Sequence[Path], named: Path | None, ledger: str | None
             _("Several sheets have no campaign file by themselves."), _("Name it with -c, or name one sheet.")
         )
     sheet = sheets[0]
-    beside = sheet.with_name(f"{sheet.stem}.toml")
+    beside = openable_path(sheet.with_name(f"{sheet.stem}.toml"))
     if not beside.exists() and RUN_NAME.fullmatch(sheet.absolute().parent.name):
         with Ledger.for_reading(ledger) as opened:
             run = opened.run(sheet.absolute().parent.name)

@@ -25,7 +25,9 @@ import batch
 from batch.app import purge
 from batch.app.api.functions import RunResult
 from batch.app.runs.progress import RunProgress
+from batch.errors import InputError
 from batch.model.outcomes import ExitCode, Outcome
+from batch.model.sheets import openable_path
 
 ROOT = Path(__file__).parents[3]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text("utf-8"), re.DOTALL)
@@ -253,6 +255,27 @@ def test_options_are_those_of_the_command_line(office: Office, monkeypatch: pyte
     monkeypatch.setenv("WEGLY_BATCH_TRUST_ENV", "maybe")
     with pytest.raises(batch.WeglyBatchError, match="WEGLY_BATCH_TRUST_ENV"):
         batch.check(sheet, campaign, language="en")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(batch.read_sheet, id="sheet to read"),
+        pytest.param(lambda path: batch.check(path, ROOT / "samples" / "boas-vindas.toml"), id="sheet to check"),
+        pytest.param(lambda path: batch.run("a.csv", path, token="a-token"), id="campaign"),
+        pytest.param(batch.settle, id="report to settle"),
+    ],
+)
+def test_a_long_path_is_opened_in_the_form_of_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[str], object]
+) -> None:
+    """As on the command line: the error names the form with which it was tried."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WEGLY_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setitem(openable_path.__kwdefaults__, "system", "win32")
+    (tmp_path / "a.csv").write_text("Nome;Telefone\nAna;11 90000-1001\n", "utf-8")
+    with pytest.raises(InputError, match=r"\\\\\?\\"):
+        call("a" * 300 + ".xlsx")
 
 
 def test_settling_and_suppressing(office: Office) -> None:
