@@ -153,12 +153,12 @@ class CampaignSheet:
             # By position: one is made for each row, and names would cost more than the hash of the request.
             good = StagedRow(row, key, person, sender, None, (), notes, digest, payload, left_out=left_out)
             return good if twin is None else good._replace(twin_key=twin)
-        staged = StagedRow(row, key, person, notes=notes, left_out=left_out, twin_key=twin)
-        if sent_elsewhere is not None:
-            return staged._replace(outcome=Outcome.SKIPPED, findings=(sent_elsewhere,), stands=key is not None)
-        if out is not None:
-            return staged._replace(outcome=Outcome.SKIPPED, findings=(out,))
-        return staged._replace(outcome=Outcome.ERROR, findings=problems)
+        left = sent_elsewhere or out
+        outcome, findings = (Outcome.SKIPPED, (left,)) if left else (Outcome.ERROR, problems)
+        stands = sent_elsewhere is not None and key is not None
+        return StagedRow(
+            row, key, person, None, outcome, findings, notes, stands=stands, left_out=left_out, twin_key=twin
+        )
 
 
 def hash_body(campaign: Campaign) -> str:

@@ -94,8 +94,7 @@ class Staging:
         self._has_purged = has_purged_data(self._connection)
         self._has_retries = self._connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
         self._connection.commit()
-        database = database_of(self._connection)
-        self._stage = database.make_stager(self._connection, staged, _USUAL_COLUMNS, _RARE_COLUMNS)
+        self._stage = database_of(self._connection).make_stager(self._connection, staged, *_KINDS)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -111,39 +110,34 @@ class Staging:
     def add(self, rows: Iterable[StagedRow]) -> None:
         """Stage rows. Row numbers must be new."""
         rows = use_known_keys(self._connection, list(rows))
-        if self._has_retries:
-            rows = use_keys_of_retries(self._connection, rows)
+        rows = use_keys_of_retries(self._connection, rows) if self._has_retries else rows
         hash_person = self.hashes.person if self._has_purged else None
         usual: list[tuple[Any, ...]] = []
+        refused: list[tuple[Any, ...]] = []
         rare: list[tuple[Any, ...]] = []
         lists: dict[str, list[tuple[str, Value]]] = {}
         wrong: Sequence[Finding] = ()  # of many rows alike the same object
         encoded = None
         for each in rows:
             row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet, _ = each
-            usual.append((row, key, person, sender, digest, payload))
             if findings is not wrong:
                 wrong, encoded = findings, findings_to_json(findings) if findings else None
-            if hash_person or outcome or findings or notes or stands or origin:
-                rare.append(
-                    (
-                        hash_person(person) if hash_person and person else None,
-                        hash_person(twin_of(person) or person) if hash_person and person else None,
-                        outcome,
-                        stands,
-                        encoded,
-                        findings_to_json(notes) if notes else None,
-                        origin.run if origin else None,
-                        sheet,
-                        origin.row if origin else None,
-                        row,
-                    )
-                )
+            noted = findings_to_json(notes) if notes else None
+            if hash_person or stands or origin or (notes and not outcome):
+                names = (person, twin_of(person) or person) if person else (None, None)
+                hashed = [hash_person(name) if hash_person and name else None for name in names]
+                judged = outcome, stands, encoded, noted, digest, payload
+                corrected = (origin.run, sheet, origin.row) if origin else (None, sheet, None)
+                rare.append((row, key, person, *hashed, sender, *judged, *corrected))
+            elif outcome:
+                refused.append((row, key, person, outcome, encoded, noted))
+            else:
+                usual.append((row, key, person, sender, digest, payload))
             if out and person:
                 lists.setdefault(out.reason.value, []).append((person, out.values["where"]))
                 if source := out.values.get("source"):
                     lists.setdefault(OPTED_OUT, []).append((person, source))
-        self._stage(usual, rare)
+        self._stage(usual, refused, rare)
         for name, people in lists.items():
             put_on_list(self._connection, name, people)
 
@@ -329,11 +323,15 @@ class Staging:
         return counter
 
 
-_USUAL_COLUMNS = ("row", "key", "person", "sender", "request_hash", "payload")
-_RARE_COLUMNS = (
-    "hashed", "hashed_twin", "outcome", "stands", "findings", "notes", "origin_run", "origin_sheet", "origin_row",
+_KINDS = (
+    ("row", "key", "person", "sender", "request_hash", "payload"),
+    ("row", "key", "person", "outcome", "findings", "notes"),
+    (
+        "row", "key", "person", "hashed", "hashed_twin", "sender", "outcome", "stands", "findings", "notes",
+        "request_hash", "payload", "origin_run", "origin_sheet", "origin_row",
+    ),
 )  # fmt: skip
-"""In the order in which `Staging.add` gives their values. Nulls for the rare ones would double the insert's cost."""
+"""Columns of usual, refused and rare rows, as `Staging.add` gives their values: a null costs as much as a value."""
 
 
 def _result(stored: StoredRow, *, is_sendable: int | None) -> Result:

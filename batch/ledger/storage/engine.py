@@ -93,19 +93,14 @@ class Database:
         return nullcontext()
 
     def make_stager(
-        self, connection: sa.Connection, table: sa.Table, usual: Sequence[str], rare: Sequence[str]
-    ) -> Callable[[Values, Values], None]:
-        """Return what puts rows into a temporary table: their usual columns, and the rare ones of some of them.
-
-        The first of the usual values is the row's number; it comes last, once more, behind the rare ones.
-        """
+        self, connection: sa.Connection, table: sa.Table, *kinds: Sequence[str]
+    ) -> Callable[[*tuple[Values, ...]], None]:
+        """Return what puts rows into a temporary table, those of each kind with its columns, in the table's order."""
         # As the driver takes them: SQLAlchemy's own way costs as much as the insert itself.
-        by_row = sa.update(table).where(table.c[usual[0]] == sa.bindparam("at"))
-        insert = str(sa.insert(table).compile(dialect=connection.dialect, column_keys=usual))
-        update = str(by_row.compile(dialect=connection.dialect, column_keys=rare))
+        inserts = [str(sa.insert(table).compile(dialect=connection.dialect, column_keys=columns)) for columns in kinds]
 
-        def stage(usual_values: Values, rare_values: Values) -> None:
-            for statement, values in ((insert, usual_values), (update, rare_values)):
+        def stage(*rows: Values) -> None:
+            for statement, values in zip(inserts, rows, strict=True):
                 if values:
                     connection.exec_driver_sql(statement, values)
 
