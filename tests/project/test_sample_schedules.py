@@ -1,9 +1,12 @@
 """Cron, systemd and the Windows Task Scheduler start the same command, show no token, and never send at night."""
 
 import configparser
+import re
 import shlex
 from pathlib import Path
 from xml.etree import ElementTree
+
+from batch.cli.commands import follow
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 TASK = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
@@ -60,3 +63,21 @@ def test_the_schedules_start_the_same_command() -> None:
         words = shlex.split(command)
         start = words.index("run")
         assert words[start : start + 5] == ["run", "contatos.xlsx", "-c", "boas-vindas.toml", "--token-file"]
+
+
+def test_each_schedule_has_the_line_that_follows() -> None:
+    """Cron, systemd and Windows look what arrived as well; looks that are left for the next time are no failure."""
+    table, service, task = (
+        (SAMPLES / name).read_text("utf-8")
+        for name in ("crontab.example", "wegly-batch.service", "wegly-batch-task.xml")
+    )
+    (line,) = re.findall(r'^35 18 \* \* \* .*wegly-batch" (follow .*)$', table, re.MULTILINE)
+    unit_lines = r"^#   ExecStart=\S+/wegly-batch (follow .*)\n#   SuccessExitStatus=6 75 143$"
+    (unit,) = re.findall(unit_lines, service, re.MULTILINE)
+    assert "in whose Arguments follow stands in place of run and its two files, without the last option." in task
+    arguments = (_task().findtext(f".//{TASK}Arguments") or "").replace(
+        "run contatos.xlsx -c boas-vindas.toml", "follow"
+    )
+    for words in (line, unit, arguments.rpartition(" ")[0]):
+        name, *options = shlex.split(words)
+        assert follow.command.make_context(name, options).params["token_file"]
