@@ -29,6 +29,7 @@ from batch.model.phone.brazil import zones_of
 from batch.model.reasons import Finding
 from batch.model.runs import NextStep, Result, count_outcomes
 from batch.model.sheets import SheetInfo
+from batch.reporter import rehearsal
 
 _SOON = timedelta(minutes=1)
 _BAD_ROWS_SHOWN = 20
@@ -146,6 +147,11 @@ class Check:
     def seconds(self) -> float:
         """Seconds that sending takes at the campaign's rate."""
         return max(0, self.to_send - 1) / self.rate
+
+    @property
+    def rehearsal(self) -> str:
+        """The mark of a run at an address of this machine; empty for any other."""
+        return rehearsal(self.endpoint, is_sent=False)
 
     @property
     def exit_code(self) -> ExitCode:

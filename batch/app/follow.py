@@ -45,6 +45,8 @@ class FollowReport:
     """Looks that showed another state, or a reply."""
     due: int
     """Messages that are still due for a look."""
+    next_look: datetime | None
+    """When the first message is due for a look; None when all are settled."""
     opted_out: tuple[FollowedMessage, ...]
     """Messages whose people this pass has put on the suppression list."""
     counts: DeliveryCounts | None
@@ -137,6 +139,7 @@ def follow(
                 looks=passing.looks,
                 changed=passing.changed,
                 due=len(ledger.deliveries.due(scope, clock())),
+                next_look=ledger.deliveries.next_due(scope),
                 opted_out=tuple(passing.opted_out),
                 counts=ledger.deliveries.count(scope),
                 settled=settled,

@@ -141,11 +141,12 @@ def price_sentences(counts: DeliveryCounts) -> list[str]:
     ]
 
 
-def rehearsal(endpoint: str) -> str:
-    """Return the mark of a run at an address of this machine; empty for any other."""
-    if not is_loopback(endpoint):
-        return ""
-    return _("REHEARSAL: sent to {endpoint} on this machine; no person got a message.").format(endpoint=endpoint)
+def rehearsal(endpoint: str, *, is_sent: bool = True) -> str:
+    """Return the mark of a run at an address of this machine; empty for any other. `is_sent`: False before it."""
+    words = _("REHEARSAL: it goes to {endpoint} on this machine; no person gets a message.")
+    if is_sent:
+        words = _("REHEARSAL: sent to {endpoint} on this machine; no person got a message.")
+    return words.format(endpoint=endpoint) if is_loopback(endpoint) else ""
 
 
 def is_course(statistics: Statistics) -> bool:

@@ -103,16 +103,20 @@ def end_of(page: Page, selector: str) -> float:
 
 
 def test_the_first_screen_tells_what_to_do(show: Open, usual: Path) -> None:
-    """Figures and the first step are above the fold of a laptop and of a phone; the commands are there to be copied."""
-    for width, height in ((1366, 768), (360, 740)):
+    """Figures and the first step are above the fold of a laptop and of a phone, the rows not far; commands to copy."""
+    for width, height, screens in ((1366, 768, 2), (360, 740, 4)):
         page = show(usual, viewport={"width": width, "height": height})
         for selector in ("h1", ".verdict", ".lead", ".step >> nth=0"):
             assert end_of(page, selector) < height
+        rows = page.locator("#rows").bounding_box()
+        assert rows is not None
+        assert rows["y"] < screens * height
     expect(page.locator(".verdict")).to_have_text("12 rows to fix")
     expect(page.locator(".lead")).to_contain_text("60 messages would be sent")
     commands = page.locator(".step code").all_inner_texts()
     assert "--wrong-rows" in commands[0]
-    assert commands[1] == f"wegly-batch run {usual.parent.parent / 'contatos.csv'}"
+    ledger = f"--ledger sqlite:///{usual.parent.parent / 'ledger.sqlite3'}"
+    assert commands[1] == f"wegly-batch run {usual.parent.parent / 'contatos.csv'} {ledger}"
 
 
 def test_what_to_fix_is_grouped_and_leads_to_its_rows(show: Open, usual: Path) -> None:
@@ -130,8 +134,9 @@ def test_what_to_fix_is_grouped_and_leads_to_its_rows(show: Open, usual: Path) -
     expect(page.get_by_role("dialog")).to_contain_text("There is no phone number.")
     expect(page.locator("#detail-body .bubble")).to_have_count(0)
     page.keyboard.press("Escape")
-    out = page.locator("section:has(#reasons-title) .fix")
-    expect(out).to_contain_text("duplicate")
+    out = page.locator(".stays-out")
+    out.locator("summary").click()
+    expect(out.locator(".fix")).to_contain_text("duplicate")
     expect(page.locator(".when-card")).to_contain_text("about BRL 21.00")
 
 

@@ -62,7 +62,8 @@ def check_text(found: Check, expires: datetime | None = None, steps: Sequence[tu
         *_notified(found),
     ]
     sources = section(_("Where each field comes from"), labelled_lines(found.mapping))
-    parts = [f"{bold(_verdict(found))}\n{outcome_table(found.counts, found.reasons)}"]
+    head = bold("\n".join(filter(None, [_verdict(found), found.rehearsal])))
+    parts = [f"{head}\n{outcome_table(found.counts, found.reasons)}"]
     parts += ["\n".join(labelled_lines(about)), sources]
     if found.info.warnings:
         parts.append(section(_("How the sheet was read"), found.info.warnings))
@@ -179,7 +180,8 @@ def send_question(plan: Check, expires: datetime | None = None) -> str:
     send = ngettext("Send {n} message now?", "Send {n} messages now?", plan.to_send)
     if plan.forecast.closed_until:
         send = ngettext("Send {n} message?", "Send {n} messages?", plan.to_send)
-    return "\n".join([*lines, *_kept_out(plan), send.format(n=number(plan.to_send))])
+    marks = filter(None, [plan.rehearsal and bold(plan.rehearsal)])
+    return "\n".join([*lines, *_kept_out(plan), *marks, send.format(n=number(plan.to_send))])
 
 
 def _kept_out(plan: Check) -> Iterator[str]:
@@ -277,8 +279,7 @@ def _days(found: Forecast) -> list[tuple[str, str]]:
     if len(days) < 2:  # noqa: PLR2004 - one day needs no list
         return []
     shown = [(_day(day), format_messages(count)) for day, count in days[:_MAX_DAYS]]
-    more = len(days) - _MAX_DAYS
-    if more > 0:
+    if (more := len(days) - _MAX_DAYS) > 0:
         shown.append(("", ngettext("and {n} more day", "and {n} more days", more).format(n=number(more))))
     return shown
 
@@ -292,13 +293,12 @@ def _limits(found: Forecast) -> Iterator[tuple[str, str]]:
         yield _("limit"), cap
     messages = sum(count for _day, count in found.schedule.days)
     if per_run is not None and messages > per_run:
-        runs = -(-messages // per_run)
         limit = ngettext(
             "{n} message a run ([throttle] per_run): {runs} runs at least",
             "{n} messages a run ([throttle] per_run): {runs} runs at least",
             per_run,
         )
-        yield _("limit"), limit.format(n=number(per_run), runs=number(runs))
+        yield _("limit"), limit.format(n=number(per_run), runs=number(-(-messages // per_run)))
 
 
 def _cap(people: int, *, shared: bool) -> str:

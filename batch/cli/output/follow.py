@@ -46,12 +46,14 @@ def follow_text(ended: FollowReport) -> str:
         lines.append(unknown.format(n=number(ended.unknown), command=again))
     lines += [_("Report: {folder}").format(folder=from_here(report.folder)) for report in ended.reports]
     lines += ended.problems
+    later = []
+    if ended.next_look and not ended.due and not ended.stopped:
+        about = _("No look is due before {when}; look then").format(when=format_moment(ended.next_look, ended.timezone))
+        later.append((about, " ".join(["wegly-batch follow", *(run.run for run in ended.runs)]) + options))
     if len(ended.reports) == 1:
-        lines += ["", *next_lines(ended.reports[0])]
-    elif not ended.looks and not ended.due and not ended.stopped:
-        about = _("No look is due yet. The first is 10 minutes after a message was sent; look then")
-        again = " ".join(["wegly-batch follow", *(run.run for run in ended.runs)]) + options
-        lines += ["", *step_lines((), (about, again))]
+        lines += ["", *next_lines(ended.reports[0], *later)]
+    elif later:
+        lines += ["", *step_lines((), *later)]
     return "\n".join(lines)
 
 

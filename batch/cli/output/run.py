@@ -55,11 +55,12 @@ def summary_text(ended: FinishedRun, *, opens: bool = False) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def next_lines(report: RunReport, *, opens: bool = False) -> list[str]:
-    """Return what to do next about a report, with the commands to type. `opens`: its page is opened now."""
+def next_lines(report: RunReport, *more: tuple[str, str], opens: bool = False) -> list[str]:
+    """Return what to do next about a report, with the commands to type. `more`: as of `step_lines`, before its page;
+    `opens`: it is opened now."""
     show = _("See the report in the browser"), run_command(report.run, f"report {report.run.run} --open", "ledger")
     page = [show] if report.written.page and report.written.steps and not opens else []
-    return step_lines(report.written.steps, *page)
+    return step_lines(report.written.steps, *more, *page)
 
 
 def brief_text(ended: FinishedRun) -> str:

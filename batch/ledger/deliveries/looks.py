@@ -90,6 +90,14 @@ class Deliveries(LedgerPart):
         with connect_to_read(self._engine) as connection:
             return read_due(connection, now, *scope.conditions())
 
+    def next_due(self, scope: FollowScope) -> datetime | None:
+        """Return when the first message of a scope is due for a look; None when all are settled."""
+        sent = sa.func.min(sa.case((deliveries.c.key.is_(None), messages.c.sent_at)))
+        query = _select_messages(*scope.conditions()).with_only_columns(sa.func.min(deliveries.c.next_look), sent)
+        with connect_to_read(self._engine) as connection:
+            planned, first = connection.execute(query).one()
+        return min(filter(None, (planned, first and first + LOOKS[0])), default=None)
+
     def find_others(self, endpoint: str, people: Iterable[str]) -> Mapping[str, Sequence[OtherAttempt]]:
         """Return every message that these people have, or may have, at the endpoint, by person."""
         query = sa.select(*(messages.c[field.name] for field in fields(OtherAttempt)))

@@ -126,7 +126,7 @@ def _values(page: CheckPage) -> dict[str, object]:
         "page": page,
         "run": inputs.run,
         "began": local_moment(inputs.run.started, inputs.zone),
-        "rehearsal": rehearsal(inputs.run.endpoint),
+        "rehearsal": rehearsal(inputs.run.endpoint, is_sent=False),
         "to_fix": next((found for outcome, _rows, found in groups if outcome is Outcome.ERROR), []),
         "groups": [each for each in groups if each[0] not in (Outcome.ERROR, Outcome.PENDING)],
         "first": first,

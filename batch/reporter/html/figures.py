@@ -159,7 +159,7 @@ def next_steps(inputs: ReportInputs, files: Iterable[Path]) -> list[NextStep]:
     """
     if inputs.redacted:
         return []
-    counts, written = inputs.tally.counts, {file.stem: file for file in files}
+    counts, written = inputs.tally.counts, {file.stem: file for file in files if file.suffix != ".html"}
     steps = [*_fix(inputs, counts.get(Outcome.ERROR, 0), written.get("retry")),
             *_decide(inputs, counts.get(Outcome.UNKNOWN, 0), written.get("report")),
             *_replies(inputs),

@@ -307,6 +307,7 @@ def test_what_a_person_reads(
     )
     assert "  1 failed   131050  Nao entregue" in out
     assert 'wegly-batch suppress add "+55 11 90000-0003"' in out
+    assert "No look is due before 06/11/2026 09:00; look then\n    wegly-batch follow --base-url" in out
     assert wegly_batch([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["looks"], found["delivery"]["delivered"], found["delivery"]["failures"][0]["code"]) == (0, 2, 131050)

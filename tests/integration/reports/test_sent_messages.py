@@ -69,9 +69,13 @@ def test_a_masked_report_and_the_ledger_hold_no_message(office: Office) -> None:
 
 
 def test_a_rehearsal_is_marked(office: Office) -> None:
-    """In the page, in the workbook and in the list of runs."""
-    office.run(office.sheet(phones(1)), office.campaign())
+    """In the check and its page; in the page of the run, in the workbook and in the list of runs."""
+    sheet, campaign = office.sheet(phones(1)), office.campaign()
+    mark = f"REHEARSAL: it goes to {office.sandbox.url} on this machine"
+    assert mark in office.type("check", sheet, "-c", campaign, "--base-url", office.sandbox.url, "--open")[1]
     reports = office.folder / "reports"
+    assert mark in (reports / "check" / "contatos.html").read_text("utf-8")
+    office.run(sheet, campaign)
     assert 'class="rehearsal"' in next(reports.glob("*/report.html")).read_text("utf-8")
     assert 'class="rehearsal">REHEARSAL' in (reports / "index.html").read_text("utf-8")
     with ZipFile(next(reports.glob("*/report.xlsx"))) as book:

@@ -391,6 +391,17 @@ def test_the_page_is_private_and_one_of_the_files(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_rows_are_decided_in_the_workbook(tmp_path: Path) -> None:
+    """The screen names report.xlsx for `wegly_settle`, though the page of the same name is written by then."""
+    made = Made(rows=300)
+    written = write_report(
+        tmp_path, run=made.run(), tally=made.tally(), sheet=made.view(), results=lambda: iter(made.results())
+    )
+    (decide,) = [step for step in written.steps if step.outcome is Outcome.UNKNOWN]
+    assert decide.commands == ((f"wegly-batch settle {tmp_path / 'report.xlsx'}", ""),)
+    assert "wegly_settle of report.xlsx" in decide.words
+
+
 def test_files_have_the_campaigns_language_and_the_screen_its_own(tmp_path: Path) -> None:
     """An English screen names the next steps in English, of a campaign whose reports are in Portuguese."""
     made = Made(rows=30, language="pt_BR")
