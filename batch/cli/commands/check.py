@@ -49,7 +49,8 @@ def command(
     """Check SHEET against its campaign: everything `run` would find out, with the first messages as they would be sent.
 
     Sends nothing and needs no token; of one that is there it tells when it expires. Ends with 0 when every row is good,
-    with 3 when some are not, with 4 when some are to decide. With --rows it previews these rows: --rows 54 shows what its person would get, or why not.
+    with 3 when some are not, with 4 when some are to decide. With --rows it previews these rows: --rows 54 shows what
+    its person would get, or why not.
 
     --open shows what to fix first, and each row with its message as in WhatsApp. The page holds phones and texts: only
     you can read it, and the next check of the sheet replaces it.
