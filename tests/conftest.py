@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pytest
 import sqlalchemy
 from hypothesis import settings
+from postgres import Cluster, NoServer, serving
 from sqlalchemy import Engine
 from sqlalchemy.util import LRUCache
 
@@ -94,10 +95,26 @@ def _private_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server; skips where none is installed."""
+    try:
+        with serving() as cluster:
+            yield cluster
+    except NoServer as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger in a file of its own."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as opened:
+def ledger_url(tmp_path: Path) -> str:
+    """The URL of a ledger that is not there yet. Tests of the ledger's own have it on each database."""
+    return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """An empty ledger of its own."""
+    with Ledger.open(ledger_url) as opened:
         yield opened
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import parse_qs, urlsplit
 
 import click
 from click.core import ParameterSource
@@ -12,6 +13,7 @@ from batch.app.inputs.campaign_sheet import Choices
 from batch.app.settings import Settings, parse_rate
 from batch.cli.help_i18n import language_option
 from batch.formatting import quote_path
+from batch.i18n import _
 from batch.model.sheets import openable_path, parse_encoding, parse_ranges
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -89,6 +91,23 @@ def timeout_option(text: str) -> Callable[[F], F]:
     )
 
 
+def _refuse_password(context: click.Context, option: click.Parameter, url: str | None) -> str | None:
+    """Refuse a password on the command line, which every user of the machine can read."""
+    if url and context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
+        parts = urlsplit(url)
+        if parts.password or "password" in parse_qs(parts.query):
+            raise click.BadParameter(
+                _(
+                    "other users of this machine can read a password there. Keep it in a file that PGPASSFILE names "
+                    "(https://www.postgresql.org/docs/current/libpq-pgpass.html), or give the whole URL in "
+                    "WEGLY_BATCH_LEDGER."
+                ),
+                context,
+                option,
+            )
+    return url
+
+
 _SHARED: Mapping[str, Callable[[Any], Any]] = {
     "accept-change": click.option(
         "--accept-change", is_flag=True, help="Proceed even though people already messaged would be treated as new."
@@ -128,7 +147,9 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
     "ledger": lasting_option(
         "--ledger",
         metavar="URL",
-        help="The ledger, as sqlite:///path. Default: one per user, in the user's data folder.",
+        callback=_refuse_password,
+        help="The ledger, as sqlite:///path or postgresql://host/database. Default: one per user, in the user's data "
+        "folder.",
     ),
     "limit": click.option(
         "--limit", type=click.IntRange(1, 1_000_000_000), metavar="N", help="Send at most N messages of each sheet."

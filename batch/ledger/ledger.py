@@ -208,9 +208,14 @@ def database_at(url: str | None = None) -> Database:
             _("{url!r} does not name a ledger.").format(url=url),
             _("Write sqlite:///path/to/ledger.sqlite3 (three slashes, then the path)."),
         ) from None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        from batch.ledger.storage.postgres import PostgresServer  # noqa: PLC0415 - its driver takes half a second
+
+        return PostgresServer(parsed)
+    if backend != "sqlite" or not parsed.database:
         raise LedgerUnusable(
-            _("A ledger on {backend!r} is not possible in this version.").format(backend=parsed.get_backend_name()),
-            _("Write sqlite:///path/to/ledger.sqlite3."),
+            _("A ledger on {backend!r} is not possible in this version.").format(backend=backend),
+            _("Write sqlite:///path/to/ledger.sqlite3, or postgresql://host/database."),
         )
     return SqliteFile(Path(parsed.database).expanduser().absolute())

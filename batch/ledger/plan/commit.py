@@ -137,7 +137,7 @@ def _write_messages(connection: sa.Connection, retries: RetryOptions, run: Run) 
     not_known = ~sa.exists().where(known.c.row == staged.c.row)  # evaluated before the messages are searched
     new = new.where(not_known, staged.c.outcome.is_(None), staged.c.payload.is_not(None), ~sa.exists().where(same_key))
     columns = ["key", *fresh, "endpoint", "campaign", "state", "attempts", "trial"]
-    connection.execute(sa.insert(messages).from_select(columns, new))
+    connection.execute(insert_new(messages).from_select(columns, new))
 
 
 def _write_retries(connection: sa.Connection, retries: RetryOptions, run: Run) -> None:

@@ -36,6 +36,7 @@ from batch.ledger.storage.results import (
     select_groups,
 )
 from batch.ledger.storage.schema import State, messages, runs
+from batch.ledger.storage.schema import rows as run_rows
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
     OPTED_OUT,
@@ -79,27 +80,28 @@ class Staging:
         self._sheet = ""
         self._lookup = MessageLookup()
         self._planned = {} if planned is None else planned
-        self._is_file = bool(engine.url.database)
+        self._is_lasting = engine.dialect.name != "sqlite" or bool(engine.url.database)
         """True when the connection may end with the staging; a ledger in memory would go with it."""
 
     def __enter__(self) -> Staging:
         self._connection = connect_to_read(self._engine)
-        if self._is_file:
+        if self._is_lasting:
             self._connection.detach()
         else:  # its one connection may have staged a sheet before
             for table in staging_metadata.tables.values():
                 self._connection.execute(sa.schema.DropTable(table, if_exists=True))
-        staging_metadata.create_all(self._connection, checkfirst=False)
+        database = database_of(self._connection)
+        database.tables(staging_metadata).create_all(self._connection, checkfirst=False)
         self.hashes = read_hashes(self._connection)
         self._has_purged = has_purged_data(self._connection)
         self._has_retries = self._connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
         self._connection.commit()
-        self._stage = database_of(self._connection).make_stager(self._connection, staged, *_KINDS)
+        self._stage = database.make_stager(self._connection, staged, *_KINDS)
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._connection.rollback()
-        if self._is_file:
+        if self._is_lasting:
             # The tables go with the connection: to drop them would read them all. Another connection stays open
             # meanwhile, since with the last one SQLite would write all of its log back.
             with self._engine.connect():
@@ -318,6 +320,7 @@ class Staging:
                 counter = write_plan(connection, self._retries, run, owner, traits)
         finally:
             self._connection.execution_options(**READ)
+        database_of(self._connection).analyze(self._connection, messages, run_rows)
         jobs = self._sendable(staged.c.row, staged.c.sender).order_by(staged.c.row)
         self._planned[run.run] = rows_by_sender(self._stream(jobs))
         return counter

@@ -8,6 +8,7 @@ nothing is durable on return. The statements are made once: building one costs m
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from batch.ledger.send.contact_limits import (
     may_retry,
     replaces_none,
 )
+from batch.ledger.storage.engine import database_of
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
@@ -125,6 +127,7 @@ def claim(
     Suppression, history, spacing and caps are judged here again, whatever the plan found: the person may have opted
     out, or been messaged by another run.
     """
+    database_of(connection).guard_claims(connection, chain.from_iterable(rules.guarded(job) for job, _now in wanted))
     return [_claim(connection, job, owner, now, rules) for job, now in wanted]
 
 
@@ -170,6 +173,8 @@ def withdraw(connection: sa.Connection, keys: Sequence[str], *, owner: Owner, ru
 def _withdraw(connection: sa.Connection, key: str, owner: Owner, rules: ContactLimiter) -> bool:
     open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
     values = {"state": State.PENDING.value, "attempts": messages.c.attempts - 1, **NO_CLAIM}
+    # First to wait for that commit, should it go on still: an update alone would judge by what was before it.
+    connection.execute(sa.select(messages.c.key).where(messages.c.key == key).with_for_update())
     withdrawn = connection.execute(sa.update(messages).where(*open_claim).values(values)).rowcount == 1
     rules.note_end(key, None)
     return withdrawn

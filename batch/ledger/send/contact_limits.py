@@ -3,7 +3,7 @@
 They are judged in the transaction of the claim, so that what was true at the plan is not taken for true now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -63,6 +63,12 @@ class ContactLimiter:
         self._endpoint = endpoint
         self._quotas: dict[str | None, Quota] = {}
         self._open: dict[str, Job] = {}
+
+    def guarded(self, job: Job) -> Iterator[str]:
+        """Yield names of what a claim is judged by that others may change at the same moment."""
+        yield f"person {job.person} {self._endpoint}"
+        if self.rules.shared_cap:
+            yield f"account {self._endpoint}"
 
     def cap_refuses(self, connection: sa.Connection, job: Job, now: datetime) -> ClaimRefusal | None:
         """Return the refusal of a message to a new person while the cap is reached; None when it may go."""

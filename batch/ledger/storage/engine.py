@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from batch.errors import LedgerFailed
 from batch.i18n import _
-from batch.ledger.storage.errors import translate_failure
+from batch.ledger.storage.errors import describe, translate_failure
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
 from batch.ledger.storage.schema import meta
@@ -70,6 +70,10 @@ class Database:
         """Return the bytes on the disk. `connection`: one of `open_read_only`."""
         raise NotImplementedError
 
+    def tables(self, wanted: sa.MetaData) -> sa.MetaData:
+        """Return the tables in the form in which the database has them."""
+        return wanted
+
     # The connection of the claims
 
     def connect_to_claim(self, engine: sa.Engine) -> sa.Connection:
@@ -79,6 +83,15 @@ class Database:
     def give_back(self, connection: sa.Connection) -> None:
         """Take that connection back, whatever state it is in."""
         connection.close()
+
+    def guard_claims(self, connection: sa.Connection, names: Iterable[str]) -> None:
+        """Keep others from judging claims by what these name (people, a shared cap) until the transaction ends.
+
+        Raises LedgerFailed when the connection holds the locks no more without which nothing may be claimed.
+        """
+
+    def confirm_commit(self, connection: sa.Connection) -> None:
+        """Raise LedgerFailed when a commit that ended well is doubtful all the same."""
 
     # Single connections
 
@@ -175,6 +188,6 @@ def translate_write_failures(doing: str, remedy: str) -> Iterator[None]:
 
 def write_failure(error: sa.exc.SQLAlchemyError, doing: str, remedy: str) -> LedgerFailed:
     """Return the LedgerFailed for a failed write, with the driver's words. `doing` is a marked text (`N_`)."""
-    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    cause = describe(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
     problem = _("The ledger could not be written while {doing}: {cause}.").format(doing=_(doing), cause=cause)
     return LedgerFailed(problem, remedy)

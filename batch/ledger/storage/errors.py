@@ -1,6 +1,6 @@
-"""Failures of the ledger's location: SQLite's errors mapped to remedies for people."""
+"""Failures of the ledger's location: errors of SQLite and PostgreSQL mapped to remedies for people."""
 
-import sqlite3
+import sqlalchemy as sa
 
 from batch.errors import LedgerFailed
 from batch.i18n import N_, _
@@ -38,13 +38,52 @@ _REMEDIES = {
 }
 """Remedies by primary result code. An error that is not here is no failure of the location, but a defect of ours."""
 
+_AWAY = N_(
+    "See that the ledger's server runs and can be reached from here, then run the same command again: it sends only "
+    "what is left."
+)
+_REMEDIES_OF_SERVER = {
+    "08": _AWAY,
+    "57P": _AWAY,
+    "25006": N_(
+        "The server only reads now: after a failover name the new primary with --ledger, then run the same command "
+        "again: it sends only what is left."
+    ),
+    "28": N_("Look at the user and the password: PGPASSFILE names their file, WEGLY_BATCH_LEDGER may have them."),
+    "3D": N_("Make the database (createdb), or name another one with --ledger."),
+    "42501": N_("Give the ledger's user the right to create a schema in the database, and to write in it."),
+    "53": N_("Free what the ledger's server lacks, then run the same command again: it sends only what is left."),
+    "57014": N_("The server ended a statement that took long: run the same command again, it sends only what is left."),
+    "58": N_("Look after the disk of the ledger's server, then run the same command again."),
+    "XX": N_("Look after the ledger's server, whose data may be damaged: its log says more."),
+}
+"""Remedies by the beginning of an SQLSTATE, the longest that fits."""
+NOT_REPLICATED = "01000"
+"""SQLSTATE of the warning with a commit that may not have reached the standby."""
+_PASSING = ("40001", "40P01", "55P03")
+"""SQLSTATEs of a transaction that took no effect, and may be repeated as it was."""
+
 
 def remedy_for(error: BaseException | None) -> str | None:
-    """Return one sentence on what to do about an error of SQLite; None when the ledger's location is not at fault."""
+    """Return one sentence on what to do about a driver's error; None when the ledger's location is not at fault."""
     name = getattr(error, "sqlite_errorname", None)
-    if not isinstance(name, str):
-        return None
-    return remedy_for_code("_".join(name.split("_")[:2])) or None
+    if isinstance(name, str):
+        return remedy_for_code("_".join(name.split("_")[:2])) or None
+    # psycopg gives no code where the server could not be reached, or was lost.
+    state = getattr(error, "sqlstate", "") or ("08" if type(error).__name__ == "OperationalError" else "")
+    found = [remedy for begin, remedy in _REMEDIES_OF_SERVER.items() if state.startswith(begin)]
+    return _(found[-1]) if found and hasattr(error, "sqlstate") else None
+
+
+def describe(error: BaseException | None) -> str:
+    """Return a driver's words about its error on one line, without those that a server adds for its developers."""
+    words = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    return " ".join(words.split()).rstrip(".")
+
+
+def is_passing(error: sa.exc.SQLAlchemyError) -> bool:
+    """Return whether a transaction failed by what others did at the same moment, and took no effect."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _PASSING
 
 
 def remedy_for_code(name: str) -> str:
@@ -54,7 +93,6 @@ def remedy_for_code(name: str) -> str:
 
 def translate_failure(error: BaseException, place: str) -> LedgerFailed | None:
     """Return the LedgerFailed for an error of the driver; None for an error of the statement itself."""
-    remedy = remedy_for(error) if isinstance(error, sqlite3.Error) else None
-    if remedy is None:
+    if (remedy := remedy_for(error)) is None:
         return None
-    return LedgerFailed(_("The ledger {place} failed: {error}.").format(place=place, error=error), remedy)
+    return LedgerFailed(_("The ledger {place} failed: {error}.").format(place=place, error=describe(error)), remedy)

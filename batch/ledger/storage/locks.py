@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -85,11 +86,7 @@ def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        kind, _blank, whose = name.partition(" ")
-        raise Busy(
-            _(_HELD[kind]).format(whose=whose, holder=_holder(note)),
-            _("Wait until it has ended, then run the same command again."),
-        ) from None
+        raise busy(name, _read_note(note)) from None
     except OSError as error:
         raise _not_made(folder, error) from error
     try:
@@ -135,11 +132,21 @@ def _not_made(folder: Path, error: OSError) -> LedgerUnusable:
     )
 
 
-def _holder(note: Path) -> str:
+def busy(name: str, holder: Mapping[Any, Any] | None) -> Busy:
+    """Return the error of a lock that another run holds. `holder`: its run, host and pid; None: not known yet."""
+    kind, _blank, whose = name.partition(" ")
+    text = _("its run is just starting")
+    if holder is not None and {"run", "host", "pid"} <= holder.keys():
+        words = _("run {run}, process {process} on {host}")
+        text = words.format(run=holder["run"], process=holder["pid"], host=holder["host"])
+    return Busy(
+        _(_HELD[kind]).format(whose=whose, holder=text), _("Wait until it has ended, then run the same command again.")
+    )
+
+
+def _read_note(note: Path) -> Mapping[Any, Any] | None:
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
-        return _("run {run}, process {process} on {host}").format(
-            run=found["run"], process=found["pid"], host=found["host"]
-        )
-    except (OSError, ValueError, KeyError):
-        return _("its run is just starting")
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -52,13 +52,13 @@ def path_of(value: str | bytes | None) -> str | None:
 
 
 class PathText(sa.TypeDecorator[str]):
-    """A path. The bytes of a name that is no UTF-8 are kept as they are."""
+    """A path. The bytes of a name that is no UTF-8 are kept as they are, where a column of texts takes bytes."""
 
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's hook
-        return value if value is None or value.isprintable() else _encodable(value)
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> Any:
+        return value if value is None or value.isprintable() else _encodable(value, as_bytes=dialect.name == "sqlite")
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> str | None:  # noqa: ARG002 - likewise
         return path_of(value)
@@ -77,11 +77,11 @@ class PhraseText(sa.TypeDecorator[Any]):
         return None if value is None else value_from_text(value)
 
 
-def _encodable(value: str) -> str | bytes:
+def _encodable(value: str, *, as_bytes: bool) -> str | bytes:
     try:
         value.encode()
     except UnicodeEncodeError:
-        return os.fsencode(value)
+        return os.fsencode(value) if as_bytes else value.encode(errors="backslashreplace").decode()
     return value
 
 
@@ -115,15 +115,8 @@ metadata = sa.MetaData()
 
 
 def _partial(name: str, *columns: str, where: sa.TextClause) -> sa.Index:
-    """Return a partial index. PostgreSQL gets the condition when it is used: its dialect takes a while to load."""
+    """Return a partial index. `postgres.py` gives PostgreSQL its condition: that dialect takes a while to load."""
     return sa.Index(name, *columns, sqlite_where=where, info={"where": where})
-
-
-@sa.event.listens_for(metadata, "before_create")
-def _tell_postgresql(_target: sa.MetaData, connection: sa.Connection, **_more: object) -> None:
-    if connection.dialect.name == "postgresql":
-        for index in (index for table in metadata.tables.values() for index in table.indexes):
-            index.dialect_options["postgresql"]["where"] = index.info.get("where")
 
 
 meta = sa.Table(

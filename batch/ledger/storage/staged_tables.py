@@ -46,7 +46,7 @@ staging_metadata = sa.MetaData()
 staged = sa.Table(
     "staged",
     staging_metadata,
-    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("key", sa.String(64)),
     sa.Column("person", sa.String(20)),
     sa.Column("hashed", sa.String(20)),
@@ -72,7 +72,7 @@ key though it is not sent."""
 known = sa.Table(
     "known",
     staging_metadata,
-    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("message_findings", sa.Text),
     sa.Column("again_state", sa.String(10)),
@@ -84,12 +84,18 @@ known = sa.Table(
 `request_hash`: of errors alone, the only ones whose retry depends on it."""
 
 doubtful = sa.Table(
-    "doubtful", staging_metadata, sa.Column("row", sa.Integer, primary_key=True), prefixes=["TEMPORARY"]
+    "doubtful",
+    staging_metadata,
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
+    prefixes=["TEMPORARY"],
 )
 """The rows of `known` that may have changed since the look-up."""
 
 undelivered = sa.Table(
-    "undelivered", staging_metadata, sa.Column("row", sa.Integer, primary_key=True), prefixes=["TEMPORARY"]
+    "undelivered",
+    staging_metadata,
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
+    prefixes=["TEMPORARY"],
 )
 """The rows whose accepted message failed, and may be sent once more by choice."""
 

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import database_of, write_failure
+from batch.ledger.storage.errors import is_passing
 
 V = TypeVar("V")
 R = TypeVar("R")
@@ -97,9 +98,7 @@ class Writer:
     def _commit(self, group: Group) -> Sequence[Any] | Exception:
         """Return the results of the writes, which are durable then; else why none is certain to be."""
         try:
-            connection = self._connected()
-            with connection.begin():
-                return write_group(connection, group)
+            return self._write(group)
         except sa.exc.SQLAlchemyError as error:
             failed = write_failure(error, N_("sending"), _("Run the same command again: it sends what is left."))
             failed.__cause__ = error
@@ -108,6 +107,21 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - LedgerFailed, or a defect: the callers must get it
             self._disconnect()
             return error
+
+    def _write(self, group: Group) -> Sequence[Any]:
+        """Run the writes in one transaction, once more where it failed by what others did at the same moment."""
+        for last in (False, False, True):
+            connection = self._connected()
+            try:
+                with connection.begin():
+                    done = write_group(connection, group)
+            except sa.exc.DBAPIError as error:
+                if last or not is_passing(error):
+                    raise
+                continue
+            database_of(connection).confirm_commit(connection)
+            return done
+        raise AssertionError  # not reached
 
     def _connected(self) -> sa.Connection:
         """Return the connection of all groups: taking one from the pool and giving it back costs as much as a write."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from refusals import refusing
 from sqlalchemy import select
 
 from batch.errors import LedgerFailed
@@ -280,18 +281,9 @@ def test_the_sheets_own_yes_is_of_that_sheet(ledger: Ledger) -> None:
     assert send(ledger, "r2") == [2]
 
 
-def _refuse(ledger: Ledger, doing: str, person: str) -> None:
-    """As a disk that becomes full at this person."""
-    which = "NEW" if doing == "INSERT" else "OLD"
-    refuse = f"WHEN {which}.person = '{person}' BEGIN SELECT RAISE(FAIL, 'no room'); END"
-    with ledger._engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE TRIGGER refuse BEFORE {doing} ON suppressed {refuse}")
-
-
 def test_what_a_person_types_is_added_all_or_none(ledger: Ledger) -> None:
     """When the second of two cannot be written, the first is not on the list either."""
-    _refuse(ledger, "INSERT", BIA)
-    with pytest.raises(LedgerFailed):
+    with refusing(ledger, "INSERT", BIA), pytest.raises(LedgerFailed):
         ledger.suppression.add([listed(ANA), listed(BIA)])
     assert list(ledger.suppression.entries()) == []
 
@@ -299,12 +291,9 @@ def test_what_a_person_types_is_added_all_or_none(ledger: Ledger) -> None:
 def test_a_long_list_that_fails_midway_can_be_added_again(ledger: Ledger) -> None:
     """It goes in steps of a thousand: those before stay, and doing it again adds the rest, with nothing twice."""
     everyone = [listed(f"+55119{number:08d}") for number in range(2500)]
-    _refuse(ledger, "INSERT", everyone[2400].person)
-    with pytest.raises(LedgerFailed, match="do it again"):
+    with refusing(ledger, "INSERT", everyone[2400].person), pytest.raises(LedgerFailed, match="do it again"):
         ledger.suppression.add(everyone)
     assert ledger.suppression.count() == 2000
-    with ledger._engine.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER refuse")
     assert ledger.suppression.add(everyone) == 500
     assert ledger.suppression.count() == 2500
 
@@ -313,7 +302,9 @@ def test_removing_is_all_or_none_however_many(ledger: Ledger) -> None:
     """Over several statements too."""
     everyone = [listed(f"+55119{number:08d}") for number in range(2500)]
     ledger.suppression.add(everyone)
-    _refuse(ledger, "DELETE", everyone[2400].person)
-    with pytest.raises(LedgerFailed, match="Nobody was taken off it"):
+    with (
+        refusing(ledger, "DELETE", everyone[2400].person),
+        pytest.raises(LedgerFailed, match="Nobody was taken off it"),
+    ):
         ledger.suppression.remove((each.person for each in everyone), NOW)
     assert ledger.suppression.count() == 2500

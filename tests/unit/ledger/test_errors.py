@@ -80,20 +80,20 @@ def test_a_ledger_that_somebody_else_holds_says_so(tmp_path: Path, monkeypatch: 
     other.close()
 
 
-def test_locks_that_cannot_be_made_stop_the_run_before_it_sends(ledger: Ledger) -> None:
+def test_locks_that_cannot_be_made_stop_the_run_before_it_sends(ledger: Ledger, sqlite_file: Path) -> None:
     """A file in the place of their folder: one sentence, not a traceback."""
-    Path(f"{ledger.location}.locks").write_text("")
+    Path(f"{sqlite_file}.locks").write_text("")
     with pytest.raises(LedgerUnusable, match="Nothing was sent"), ledger.hold(["campaign teste"], Owner.here("r1")):
         pytest.fail("it holds nothing")
 
 
 @no_links
-def test_a_note_that_cannot_be_written_stops_nobody(ledger: Ledger) -> None:
+def test_a_note_that_cannot_be_written_stops_nobody(ledger: Ledger, sqlite_file: Path) -> None:
     """The lock holds all the same, and nobody who is not there any more is named as its holder."""
     first, second = Owner.here("r1"), Owner.here("r2")
     with ledger.hold(["campaign teste"], first):
         pass
-    (note,) = Path(f"{ledger.location}.locks").glob("*.json")
+    (note,) = Path(f"{sqlite_file}.locks").glob("*.json")
     note.unlink()
     note.symlink_to("/dev/full" if Path("/dev/full").exists() else note.parent)
     waiting = pytest.raises(Busy, match="just starting")

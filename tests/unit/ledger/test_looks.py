@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, literal, select
+from sqlalchemy import insert, literal, select, text, update
 
 from batch.errors import LedgerFailed
 from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, StagedRow, SuppressionEntry
 from batch.ledger.admin.purge import Scope
 from batch.ledger.storage.pseudonyms import MARK
-from batch.ledger.storage.schema import deliveries, removals, rows
+from batch.ledger.storage.schema import deliveries, messages, removals, rows, runs
 from batch.model.delivery import DeliveryState, Sighting
 from batch.model.messages import message_key
 from batch.model.replies import OptOutWords, Reply, UndecidedReply
@@ -49,11 +49,9 @@ def send(ledger: Ledger, run: str, rows: Iterable[int], *, endpoint: str = API, 
     with ledger._engine.begin() as connection:
         for row, person in people.items():
             state = "error" if row == 9 else "success"
-            connection.exec_driver_sql(
-                "UPDATE messages SET state = ?, attempts = 1, chat_id = ?, sent_at = ?, duration_ms = 300, run = ?"
-                " WHERE person = ? AND campaign = ?",
-                (state, f"chat-{row}", round(at.timestamp() * 1_000_000), run, person, run),
-            )
+            sent = {"state": state, "attempts": 1, "chat_id": f"chat-{row}", "sent_at": at, "duration_ms": 300}
+            of_run = (messages.c.person == person, messages.c.campaign == run)
+            connection.execute(update(messages).where(*of_run).values(**sent, run=run))
 
 
 def due(ledger: Ledger, now: datetime, **scope: object) -> list[FollowedMessage]:
@@ -88,7 +86,7 @@ def test_only_a_chat_with_an_id_can_be_looked_into(ledger: Ledger) -> None:
     send(ledger, "r1", [2, 3, 4])
     with ledger._engine.begin() as connection:
         connection.exec_driver_sql("UPDATE messages SET chat_id = NULL WHERE chat_id = 'chat-2'")
-        connection.exec_driver_sql("UPDATE messages SET chat_id = ? WHERE chat_id = 'chat-3'", (f"{MARK}ab12",))
+        connection.execute(update(messages).where(messages.c.chat_id == "chat-3").values(chat_id=f"{MARK}ab12"))
     assert [each.chat_id for each in due(ledger, later(hours=1))] == ["chat-4"]
 
 
@@ -98,7 +96,7 @@ def test_replies_that_a_campaign_takes_for_opt_outs_go_with_its_messages(ledger:
     send(ledger, "r2", [3])
     with ledger._engine.begin() as connection:
         given = '{"words": ["chega"], "buttons": ["Não quero"]}'
-        connection.exec_driver_sql("UPDATE runs SET reply_opt_outs = ? WHERE run = 'r1'", (given,))
+        connection.execute(update(runs).where(runs.c.run == "r1").values(reply_opt_outs=given))
     own, other = (each.opt_outs for each in due(ledger, later(hours=1)))
     assert own == OptOutWords().and_also(["chega"], ["Não quero"]) != OptOutWords()
     assert other == OptOutWords()
@@ -221,8 +219,8 @@ def test_others_are_all_that_a_person_may_have(ledger: Ledger) -> None:
     (first, _second) = due(ledger, later(hours=1))
     look(ledger, first, "sent", later(hours=1))
     found = ledger.deliveries.find_others(API, [first.person, "+5511970000009"])
-    assert {person: [each.message_id for each in others] for person, others in found.items()} == {
-        first.person: ["m-1", None]
+    assert {person: {each.message_id for each in others} for person, others in found.items()} == {
+        first.person: {"m-1", None}
     }
 
 
@@ -233,7 +231,7 @@ def test_others_of_another_address_or_without_an_attempt_are_none(ledger: Ledger
     send(ledger, "r3", [2], at=later(hours=1))
     with ledger._engine.begin() as connection:
         connection.exec_driver_sql("UPDATE messages SET state = 'unknown' WHERE campaign = 'r3'")
-        connection.exec_driver_sql("UPDATE messages SET attempts = 0 WHERE person LIKE '%4'")
+        connection.execute(text("UPDATE messages SET attempts = 0 WHERE person LIKE '%4'"))
     found = ledger.deliveries.find_others(API, ["+5511970000002", "+5511970000004"])
     assert {person: [each.sent_at for each in others] for person, others in found.items()} == {
         "+5511970000002": [NOON, later(hours=1)]
@@ -245,8 +243,8 @@ def test_a_look_is_recorded_at_its_own_message_alone(ledger: Ledger) -> None:
     send(ledger, "r1", [2, 3])
     first, second = due(ledger, later(hours=1))
     with ledger._engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE messages SET message_id = 'answered' WHERE person LIKE '%2'")
-        connection.exec_driver_sql("UPDATE messages SET state = 'unknown' WHERE person LIKE '%3'")
+        connection.execute(text("UPDATE messages SET message_id = 'answered' WHERE person LIKE '%2'"))
+        connection.execute(text("UPDATE messages SET state = 'unknown' WHERE person LIKE '%3'"))
     assert look(ledger, second, "sent", later(hours=1)) is None
     assert look(ledger, replace(first, key="gone"), "sent", later(hours=1)) is None
     assert look(ledger, first, "sent", later(hours=1)) is False
@@ -260,8 +258,8 @@ def test_what_a_run_has_sent_since_a_moment(ledger: Ledger) -> None:
     send(ledger, "r2", [5])
     with ledger._engine.begin() as connection:
         for row in (3, 4):
-            at = round(later(minutes=row).timestamp() * 1_000_000)
-            connection.exec_driver_sql("UPDATE messages SET sent_at = ? WHERE chat_id = ?", (at, f"chat-{row}"))
+            moved = update(messages).where(messages.c.chat_id == f"chat-{row}")
+            connection.execute(moved.values(sent_at=later(minutes=row)))
     three, four = later(minutes=3), later(minutes=4)
     sent = ledger.deliveries.sent_by("r1", NOON)
     assert {row: (each.chat_id, each.sent_at) for row, each in sent.items()} == {

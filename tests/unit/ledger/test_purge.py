@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, union
 
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Owner, PurgeCounts, Scope, StagedRow, SuppressionEntry
 from batch.ledger.admin.purge import Retention
 from batch.ledger.send.claims import Claim
 from batch.ledger.storage.pseudonyms import Hashes, clear_value, read_hashes
+from batch.ledger.storage.schema import messages, rows
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -84,9 +86,9 @@ def purge(ledger: Ledger, scope: Scope = SCOPE) -> PurgeCounts:
 
 def people_in(ledger: Ledger) -> set[str]:
     """Who can be read in the ledger's tables."""
-    with closing(sqlite3.connect(ledger.location)) as connection:
-        query = "SELECT person FROM messages UNION SELECT person FROM rows WHERE person IS NOT NULL"
-        return {person for (person,) in connection.execute(query)} & set(PEOPLE)
+    query = union(select(messages.c.person), select(rows.c.person))
+    with ledger._engine.connect() as connection:
+        return set(connection.execute(query).scalars()) & set(PEOPLE)
 
 
 def test_the_age_of_a_message_is_that_of_its_last_use(ledger: Ledger) -> None:
@@ -222,8 +224,8 @@ def test_keys_tell_nothing_without_the_secret(ledger: Ledger, tmp_path: Path) ->
     plain = message_key(endpoint=ENDPOINT, campaign="c", person=PEOPLE[0])
     with Ledger.open(f"sqlite:///{tmp_path / 'other.sqlite3'}") as other:
         assert other.hashes.key(plain) != ledger.hashes.key(plain) == ledger.hashes.key(plain)
-    with closing(sqlite3.connect(ledger.location)) as connection:
-        assert connection.execute("SELECT key FROM messages").fetchall() == [(ledger.hashes.key(plain),)]
+    with ledger._engine.connect() as connection:
+        assert connection.execute(select(messages.c.key)).scalars().all() == [ledger.hashes.key(plain)]
 
 
 def test_a_hash_fits_where_a_value_was() -> None:

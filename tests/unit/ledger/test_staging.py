@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from scripted_api import World, staged
@@ -115,9 +116,9 @@ def test_a_check_does_not_load_the_readers_of_other_formats() -> None:
     assert done.stderr.strip() == ""
 
 
-def test_a_person_who_thinks_keeps_no_log(ledger: Ledger) -> None:
+def test_a_person_who_thinks_keeps_no_log(ledger: Ledger, sqlite_file: Path) -> None:
     """While a question waits for its answer no read is open: the database may clean up what was written meanwhile."""
-    with ledger.stage() as staging, closing(sqlite3.connect(ledger.location)) as other:
+    with ledger.stage() as staging, closing(sqlite3.connect(sqlite_file)) as other:
         staging.add([StagedRow(row=2)])
         staging.judge()
         staging.tally()

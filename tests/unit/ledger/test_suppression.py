@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from refusals import refusing
 
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, SuppressionEntry
-from batch.ledger.storage.sqlite import open_file
 from batch.ledger.storage.suppression import suppress
 
 NOW = datetime(2026, 11, 3, 12, 0, 0, 123456, tzinfo=UTC)
@@ -62,19 +59,17 @@ def test_a_long_list_goes_in_and_out_in_steps(ledger: Ledger) -> None:
     assert [each.person for each in ledger.suppression.entries()] == [entry(2399).person]
 
 
-def test_it_is_there_when_the_ledger_is_opened_again(tmp_path: Path) -> None:
+def test_it_is_there_when_the_ledger_is_opened_again(ledger_url: str) -> None:
     """Durable on return."""
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-    with Ledger.open(url) as ledger:
+    with Ledger.open(ledger_url) as ledger:
         ledger.suppression.add([entry(1)])
-    with Ledger.for_reading(url) as ledger:
+    with Ledger.for_reading(ledger_url) as ledger:
         assert list(ledger.suppression.entries()) == [entry(1)]
 
 
-def test_a_long_import_keeps_nobody_from_the_ledger(tmp_path: Path) -> None:
+def test_a_long_import_keeps_nobody_from_the_ledger(ledger_url: str) -> None:
     """While the sheet is still being read, another process writes at once, and sees whom the steps before added."""
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-    with Ledger.open(url) as ledger, Ledger.open(url) as other:
+    with Ledger.open(ledger_url) as ledger, Ledger.open(ledger_url) as other:
 
         def slowly() -> Iterator[SuppressionEntry]:
             for number in range(2500):
@@ -90,31 +85,24 @@ def test_a_long_import_keeps_nobody_from_the_ledger(tmp_path: Path) -> None:
         assert kept.source == "other"
 
 
-def test_within_another_transaction_it_lives_and_dies_with_it(tmp_path: Path) -> None:
+def test_within_another_transaction_it_lives_and_dies_with_it(ledger: Ledger) -> None:
     """As when WhatsApp's 131050 is recorded: both durable, or neither."""
-    engine = open_file(tmp_path / "ledger.sqlite3")
-    with engine.connect() as connection:
+    with ledger._engine.connect() as connection:
         with connection.begin():
             assert suppress(connection, entry(1)) is True
             assert suppress(connection, entry(1, source="again")) is False
         dying = connection.begin()
         assert suppress(connection, entry(2)) is True
         dying.rollback()
-    engine.dispose()
-    with Ledger.for_reading(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
-        assert list(ledger.suppression.entries()) == [entry(1)]
+    assert list(ledger.suppression.entries()) == [entry(1)]
 
 
-def test_a_list_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_written_says_so(ledger: Ledger) -> None:
     """LedgerFailed, and what to do; for both ways."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
-        ledger.suppression.add([entry(1)])
-        with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection:
-            for doing in ("INSERT", "DELETE"):
-                refuse = f"BEFORE {doing} ON suppressed BEGIN SELECT RAISE(FAIL, 'no room'); END"
-                connection.execute(f"CREATE TRIGGER refuse_{doing} {refuse}")
-        with pytest.raises(LedgerFailed, match=r"changing the suppression list: no room.* do it again"):
-            ledger.suppression.add([entry(2)])
-        with pytest.raises(LedgerFailed, match=r"changing the suppression list: no room.*Nobody was taken off it"):
-            ledger.suppression.remove([entry(1).person], NOW)
-        assert list(ledger.suppression.entries()) == [entry(1)]
+    ledger.suppression.add([entry(1)])
+    why = "changing the suppression list: no room"
+    with refusing(ledger, "INSERT", entry(2).person), pytest.raises(LedgerFailed, match=f"{why}.* do it again"):
+        ledger.suppression.add([entry(2)])
+    with refusing(ledger, "DELETE", entry(1).person), pytest.raises(LedgerFailed, match=f"{why}.*Nobody was taken"):
+        ledger.suppression.remove([entry(1).person], NOW)
+    assert list(ledger.suppression.entries()) == [entry(1)]

@@ -1,0 +1,238 @@
+"""A ledger on a server of PostgreSQL: its address, the settings of its sessions, its tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from batch.errors import LedgerUnusable
+from batch.i18n import _
+from batch.ledger.storage.engine import Values, connect_to_read, create_tables, translate_failures
+from batch.ledger.storage.errors import describe, remedy_for
+from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
+from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
+
+try:
+    import psycopg
+except ImportError:
+    raise LedgerUnusable(
+        _("A ledger on PostgreSQL needs psycopg, which is not installed."),
+        _(
+            "Install it beside wegly-batch: pip install 'psycopg[binary]', with pipx: pipx inject wegly-batch "
+            "'psycopg[binary]'."
+        ),
+    ) from None
+
+SCHEMA = "wegly"
+_OLDEST_VERSION = 150_000
+_SECRETS = ("password", "sslpassword")
+_SETTINGS = {
+    "synchronous_commit": "on",
+    "lock_timeout": "120s",
+    "statement_timeout": "0",
+    "idle_session_timeout": "0",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "work_mem": "64MB",
+    "jit": "off",
+}
+"""Of every session. Keepalives end the session of a machine that vanished, and with it its locks."""
+_CONNECTING = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_WITHOUT = {"hide_parameters": True, "pool_pre_ping": True, "use_native_hstore": False}
+
+
+@cache
+def _tables(wanted: sa.MetaData) -> sa.MetaData:
+    """Return the tables as the server has them: texts sort by their bytes, as on SQLite, and have no longest form."""
+    copies = sa.MetaData()
+    for table in wanted.sorted_tables:
+        copy = table.to_metadata(copies)
+        copy._prefixes = table._prefixes  # TEMPORARY, which the copy lacks
+        for column in copy.columns:
+            kind = column.type.impl_instance if isinstance(column.type, sa.TypeDecorator) else column.type
+            if isinstance(kind, sa.String):
+                column.type = sa.Text(collation="C")
+        conditions = {index.name: index.info.get("where") for index in table.indexes}
+        for index in copy.indexes:  # which has its name alone, not what was noted with it
+            index.dialect_options["postgresql"]["where"] = conditions[index.name]
+    return copies
+
+
+class PostgresServer(LockingServer):
+    """A database on a server of PostgreSQL, in a schema of its own."""
+
+    def __init__(self, url: sa.URL) -> None:
+        query = {name: value for name, value in url.query.items() if name not in _SECRETS and name != ACCEPT_ASYNC}
+        self._url = url.set(drivername="postgresql+psycopg").difference_update_query([ACCEPT_ASYNC, "schema"])
+        shown = url._replace(drivername="postgresql", password=None).set(query=query)
+        schema = str(query.get("schema", SCHEMA))
+        if not re.fullmatch("[a-z_][a-z0-9_]*", schema, re.ASCII):
+            raise LedgerUnusable(
+                _("{name!r} is no name of a schema for the ledger.").format(name=schema),
+                _("Write small letters, digits and underscores: ?schema=wegly_2."),
+            )
+        super().__init__(shown.render_as_string(), schema=schema, accepts_async=ACCEPT_ASYNC in url.query)
+
+    # The ledger as a whole
+
+    def exists(self) -> bool:
+        """Return whether the database has the tables of a ledger. Raises LedgerUnusable as `open`."""
+        with self._connecting() as engine, connect_to_read(engine) as connection:
+            return self._read_version(connection) is not None
+
+    def open(self) -> sa.Engine:
+        """Open the ledger as `Database.open`."""
+        with self._connecting(lasts=True) as engine:
+            with connect_to_read(engine) as connection:
+                found = self._read_version(connection)
+            if found is None:
+                self._create(engine)
+            elif found != SCHEMA_VERSION:
+                raise LedgerUnusable(
+                    _(
+                        "The ledger {path} was written by a newer wegly-batch (its version is {found}, ours {version})."
+                    ).format(path=self.location, found=found, version=SCHEMA_VERSION),
+                    _("Install the newest wegly-batch."),
+                )
+        translate_failures(engine, self.location)
+        return engine
+
+    @contextmanager
+    def _connecting(self, *, lasts: bool = False) -> Iterator[sa.Engine]:
+        """Give an engine for a block, and translate its errors. `lasts`: it stays open unless the block fails."""
+        settings = {**_SETTINGS, "search_path": self._schema}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        given = self._url.query.get("options", "")
+        more = {**_CONNECTING, "options": f"{given} {options}".strip(), "application_name": "wegly-batch"}
+        engine = sa.create_engine(self._url, connect_args=more, execution_options={"wegly_database": self}, **_WITHOUT)
+        sa.event.listen(engine, "begin", _begin)
+        try:
+            yield engine
+        except sa.exc.DBAPIError as error:
+            engine.dispose()
+            if "unsupported startup parameter" in str(error.orig):  # PgBouncer's, as it is configured by default
+                raise pooler_refusal() from error
+            raise LedgerUnusable(
+                _("The ledger {path} cannot be used: {error}.").format(path=self.location, error=describe(error.orig)),
+                remedy_for(error.orig) or _("Check the address, the user and their rights, or name another ledger."),
+            ) from error
+        except BaseException:
+            engine.dispose()
+            raise
+        if not lasts:
+            engine.dispose()
+
+    def _read_version(self, connection: sa.Connection) -> int | None:
+        """Return the version of the tables; None where there are none. Raises LedgerUnusable for an unfit server."""
+        info = connection.connection.dbapi_connection.info  # type: ignore[union-attr] # it is connected
+        if info.server_version < _OLDEST_VERSION:
+            raise LedgerUnusable(
+                _("The ledger {path} is on PostgreSQL {found}; it needs 15 or newer.").format(
+                    path=self.location, found=info.server_version // 10_000
+                ),
+                _("Use a newer server."),
+            )
+        refuse_pooler(connection)
+        if not sa.inspect(connection).has_table(meta.name):
+            return None
+        return int(connection.execute(sa.select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
+
+    def _create(self, engine: sa.Engine) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
+            if self._read_version(connection) is None:  # another program may have made them meanwhile
+                connection.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
+                locks_table.create(connection)
+                create_tables(connection, _tables(metadata), SCHEMA_VERSION)
+
+    @contextmanager
+    def open_read_only(self) -> Iterator[Any]:
+        """Open a connection as `Database.open_read_only`."""
+        if not self.exists():
+            raise LedgerUnusable(
+                _("There is no ledger {path} yet.").format(path=self.location),
+                _("The first run makes it; or name another one with --ledger."),
+            )
+        with self._connecting() as engine:
+            raw = engine.raw_connection()
+            try:
+                driver: Any = raw.dbapi_connection
+                driver.autocommit = True
+                driver.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                yield driver
+            except psycopg.Error as error:
+                raise LedgerUnusable(
+                    _("The ledger {path} cannot be read: {error}.").format(path=self.location, error=describe(error)),
+                    remedy_for(error) or _("Name a ledger of wegly-batch with --ledger."),
+                ) from error
+            finally:
+                raw.invalidate()
+
+    def size(self, connection: Any) -> int:
+        """Return the bytes of all its tables and their indexes."""
+        query = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class WHERE relkind = 'r'"
+        return int(connection.execute(f"{query} AND relnamespace = %s::regnamespace", [self._schema]).fetchone()[0])
+
+    def tables(self, wanted: sa.MetaData) -> sa.MetaData:
+        """Return the tables as `Database.tables`."""
+        return _tables(wanted)
+
+    # Single connections
+
+    def read_data_version(self, connection: sa.Connection) -> tuple[int, int]:
+        """Return the transaction: what others commit meanwhile does not show, and its locks keep it from counting."""
+        return 0, int(connection.scalar(sa.select(sa.cast(sa.func.pg_current_xact_id(), sa.Text))) or 0)
+
+    def make_stager(
+        self, connection: sa.Connection, table: sa.Table, *kinds: Sequence[str]
+    ) -> Callable[[*tuple[Values, ...]], None]:
+        """Return what copies rows into a temporary table."""
+        columns = (", ".join(f'"{name}"' for name in names) for names in kinds)
+        copies = [f'COPY "{table.name}" ({names}) FROM STDIN' for names in columns]
+
+        def stage(*rows: Values) -> None:
+            if not connection.in_transaction():  # else SQLAlchemy would not know of the one that the copy begins
+                connection.begin()
+            cursor: Any = connection.connection.cursor()
+            for statement, values in zip(copies, rows, strict=True):
+                if values:
+                    with cursor.copy(statement) as copy:
+                        for each in values:
+                            copy.write_row(each)
+
+        return stage
+
+    def analyze(self, connection: sa.Connection, *tables: sa.Table) -> None:
+        """Gather statistics: of a temporary table the server does not by itself, of the others not so soon."""
+        connection.exec_driver_sql("ANALYZE " + ", ".join(f'"{table.name}"' for table in tables))
+
+    def rewrite(self, engine: sa.Engine) -> bool:
+        """Free the old versions of rows for reuse, as far as no transaction still sees them."""
+        raw = engine.raw_connection()
+        try:
+            driver: Any = raw.dbapi_connection
+            driver.autocommit = True
+            driver.execute("VACUUM " + ", ".join(f'"{table.name}"' for table in metadata.sorted_tables))
+        finally:
+            raw.invalidate()
+        return True
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Let a reader see one moment, and a writer each statement's own: what others have committed until then."""
+    level = psycopg.IsolationLevel
+    reads = connection.get_execution_options().get("wegly_read")
+    driver: Any = connection.connection.dbapi_connection
+    driver.isolation_level = level.REPEATABLE_READ if reads else level.READ_COMMITTED

@@ -1,0 +1,255 @@
+"""A ledger on PostgreSQL: what is refused before anything is sent, and what a lost or slow server leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import sqlalchemy as sa
+from postgres import Cluster, find_programs, new_ledger
+
+from batch.errors import Busy, LedgerFailed, LedgerUnusable
+from batch.ledger import Ledger, Owner, StagedRow, database_at
+from batch.ledger.send.claims import Claim
+from batch.ledger.send.queue import SendQueue
+from batch.ledger.storage.schema import messages, meta
+from batch.ledger.storage.writer import Kind, Writer
+from batch.model.messages import message_key
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run, Traits
+from batch.model.verdicts import Verdict
+
+T = TypeVar("T")
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+API = "http://127.0.0.1:9"
+OWNER = Owner.here("r1")
+SENDER = f"sender s1 ({API})"
+SENT = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200)
+
+
+@pytest.fixture
+def url(postgres: Cluster) -> str:
+    """A ledger that is not there yet."""
+    return new_ledger(postgres)
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    with Ledger.open(url) as opened:
+        yield opened
+
+
+def plan(ledger: Ledger, rows: int = 3) -> None:
+    people = [f"+55119888870{number:02d}" for number in range(rows)]
+    staged = [
+        StagedRow(
+            row=number,
+            key=message_key(endpoint=API, campaign="c", person=person),
+            person=person,
+            sender="s1",
+            payload="{}",
+            request_hash="h",
+        )
+        for number, person in enumerate(people, 2)
+    ]
+    about = Run(run="r1", campaign="c", endpoint=API, sheet_path="s", sheet_sha256="0", version="0", started=NOON)
+    with ledger.stage() as staging:
+        staging.add(staged)
+        staging.judge()
+        staging.plan(about, OWNER, Traits(unique_by=(), region="BR", phone_rule=1, template="t"))
+
+
+def end_claiming_session(postgres: Cluster) -> None:
+    """As an operator, or a server that is shut down, does."""
+    postgres.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+
+
+def test_reading_makes_no_ledger(url: str) -> None:
+    """A command that only reads leaves the database as it was, and says that there is none."""
+    with Ledger.for_reading(url) as ledger:
+        assert ledger.runs() == []
+    assert not database_at(url).exists()
+
+
+def test_its_address_is_shown_without_secrets() -> None:
+    """Neither in errors nor in reports."""
+    shown = database_at("postgresql://ana:hidden@db.example:5433/wegly?sslpassword=hidden&sslmode=require").location
+    assert shown == "postgresql://ana@db.example:5433/wegly?sslmode=require"
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """With the words of the driver, and what to look after."""
+    with pytest.raises(LedgerUnusable, match=r"cannot be used: connection .*See that the ledger's server runs"):
+        Ledger.open(f"postgresql://wegly@/postgres?host={tmp_path}")
+
+
+@pytest.mark.parametrize("schema", ["Wegly", "a b", "x,public"])
+def test_a_schema_has_a_plain_name(schema: str) -> None:
+    """It is a part of each session's options."""
+    with pytest.raises(LedgerUnusable, match="small letters"):
+        database_at(f"postgresql://h/d?schema={schema}")
+
+
+def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, url: str) -> None:
+    """As a file of SQLite is."""
+    with ledger._engine.begin() as connection:
+        connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value="999"))
+    with pytest.raises(LedgerUnusable, match="newer wegly-batch"):
+        Ledger.open(url)
+
+
+def test_locks_name_their_holder_and_end_with_the_session(ledger: Ledger, url: str, postgres: Cluster) -> None:
+    """Of another program as of this one; a session that was ended holds nothing."""
+    with Ledger.open(url) as other, ledger.hold([SENDER], OWNER):
+        for second in (ledger, other):
+            with pytest.raises(Busy, match="run r1, process"), second.hold([SENDER], Owner.here("r2")):
+                pytest.fail("both hold it")
+        end_claiming_session(postgres)
+        with other.hold([SENDER], Owner.here("r2")):
+            pass
+    with Ledger.open(url) as other, other.hold([SENDER], OWNER):
+        pass
+
+
+def test_after_its_session_was_lost_a_run_claims_nothing(ledger: Ledger, url: str, postgres: Cluster) -> None:
+    """Another may have its locks by now. What it has sent is recorded all the same."""
+    plan(ledger)
+
+    async def work(sending: SendQueue) -> None:
+        first, second, third = sending.jobs()
+        held = await sending.claim(first, NOON)
+        assert isinstance(held, Claim)
+        end_claiming_session(postgres)
+        for job in (second, third):
+            with pytest.raises(LedgerFailed):
+                await sending.claim(job, NOON)
+        assert await sending.record(held, SENT, duration_ms=5) is Outcome.SUCCESS
+
+    with ledger.hold([SENDER], OWNER), ledger.open_queue(OWNER) as sending:
+        asyncio.run(work(sending))
+        with Ledger.open(url) as other, other.hold([SENDER], Owner.here("r2")):
+            pass
+    assert [result.outcome for result in ledger.results("r1")] == [Outcome.SUCCESS, Outcome.PENDING, Outcome.PENDING]
+
+
+def test_after_its_session_was_lost_a_run_holds_nothing_more(ledger: Ledger, postgres: Cluster) -> None:
+    """A sender's lock beside a campaign's that is lost would guard nothing."""
+    with ledger.hold(["campaign c"], OWNER):
+        end_claiming_session(postgres)
+        for _ in range(2):
+            with pytest.raises(LedgerFailed), ledger.hold([SENDER], OWNER):
+                pytest.fail("it holds it")
+
+
+def test_a_group_is_written_again_after_a_deadlock(ledger: Ledger) -> None:
+    """The server ends one of two transactions that wait for each other; nobody has to know."""
+    tries: list[int] = []
+
+    def write(connection: sa.Connection, values: list[int]) -> list[int]:
+        tries.append(len(values))
+        if len(tries) < 3:
+            connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$")
+        return values
+
+    async def work() -> int:
+        future = asyncio.get_running_loop().create_future()
+        writer.submit(Kind(0, write), 7, future)
+        return int(await future)
+
+    with Writer(ledger._engine) as writer:
+        assert asyncio.run(work()) == 7
+    assert tries == [1, 1, 1]
+
+
+def test_a_standby_that_may_lack_claims_is_refused(ledger: Ledger, url: str, postgres: Cluster, tmp_path: Path) -> None:
+    """Before anything is sent; who takes that risk says so in the address."""
+    receiver = tmp_path / "wal"
+    receiver.mkdir()
+    command = [find_programs() / "pg_receivewal", "-D", receiver, "-h", postgres.folder, "-U", "wegly"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as standby:
+        try:
+            while not postgres.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"):
+                assert standby.poll() is None
+            with pytest.raises(LedgerUnusable, match="standby that may lack"), ledger.hold([SENDER], OWNER):
+                pytest.fail("it holds it")
+            with Ledger.open(f"{url}&accept_async_replica=yes") as bold, bold.hold([SENDER], OWNER):
+                pass
+        finally:
+            standby.terminate()
+
+
+def test_a_clock_that_is_not_the_servers_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours, caps and spacing would not be kept."""
+    monkeypatch.setattr("batch.ledger.storage.postgres_locks.now", lambda: datetime.now(UTC) - timedelta(minutes=2))
+    with pytest.raises(LedgerUnusable, match="120 seconds apart"), ledger.hold([SENDER], OWNER):
+        pytest.fail("it holds it")
+
+
+@contextmanager
+def waiting_for_a_standby(postgres: Cluster) -> Iterator[None]:
+    """Every commit waits, since the synchronous standby is away."""
+    names = "ALTER SYSTEM {} synchronous_standby_names"
+    postgres.ask(names.format("SET") + " = 'away'")
+    postgres.ask("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        postgres.ask(names.format("RESET"))
+        postgres.ask("SELECT pg_reload_conf()")
+
+
+def until_it_waits(postgres: Cluster) -> int:
+    """Return the session whose commit waits."""
+    while not (pid := postgres.ask("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")):
+        pass
+    return int(pid)
+
+
+def test_a_commit_that_did_not_reach_its_standby_is_doubtful(ledger: Ledger, postgres: Cluster) -> None:
+    """Though the server says that it has committed: the claim is not posted, and may be taken back."""
+    plan(ledger)
+
+    async def work(sending: SendQueue) -> None:
+        job = next(sending.jobs())
+        with waiting_for_a_standby(postgres):
+            claim = sending.claim(job, NOON)
+            await asyncio.to_thread(lambda: postgres.ask(f"SELECT pg_cancel_backend({until_it_waits(postgres)})"))
+            with pytest.raises(LedgerFailed, match="standby"):
+                await claim
+        assert await sending.withdraw(job.key)
+        assert next(sending.jobs()).key == job.key
+
+    with ledger.hold([SENDER], OWNER), ledger.open_queue(OWNER) as sending:
+        asyncio.run(work(sending))
+
+
+def test_a_claim_is_withdrawn_whose_commit_still_waits(ledger: Ledger, url: str, postgres: Cluster) -> None:
+    """Who asks meanwhile waits for it: an answer by what was before it would leave the row claimed for ever."""
+    plan(ledger)
+
+    def work(write: Callable[[SendQueue], Awaitable[T]]) -> T:
+        async def written() -> T:
+            return await write(sending)
+
+        with Ledger.open(url) as mine, mine.open_queue(OWNER) as sending:
+            return asyncio.run(written())
+
+    with ledger._engine.connect() as connection:
+        key = connection.scalar(sa.select(messages.c.key).order_by(messages.c.person))
+    with ThreadPoolExecutor(2) as threads:
+        with waiting_for_a_standby(postgres):
+            claimed = threads.submit(work, lambda sending: sending.claim(next(sending.jobs()), NOON))
+            until_it_waits(postgres)
+            withdrawn = threads.submit(work, lambda sending: sending.withdraw(str(key)))
+            while not postgres.ask("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not withdrawn.done()
+        assert isinstance(claimed.result(60), Claim)
+        assert withdrawn.result(60) is True
