@@ -23,9 +23,8 @@ from batch.ledger.send.contact_limits import (
     may_retry,
     replaces_none,
 )
-from batch.ledger.storage.engine import database_of
+from batch.ledger.storage.engine import PreparedStatement, database_of
 from batch.ledger.storage.locks import Owner
-from batch.ledger.storage.prepared_statements import PreparedStatement
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
 from batch.ledger.storage.suppression import suppress_by_code
 from batch.model.messages import Job, campaign_scope, is_loopback

@@ -18,10 +18,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from batch.errors import LedgerFailed, LedgerUnusable
 from batch.i18n import _
-from batch.ledger.storage.engine import Database
+from batch.ledger.storage.engine import Database, execute_by_driver
 from batch.ledger.storage.errors import NOT_REPLICATED
 from batch.ledger.storage.locks import Owner, busy
-from batch.ledger.storage.prepared_statements import execute_by_driver
 
 ACCEPT_ASYNC = "accept_async_replica"
 """Parameter of the URL: the risk of a standby that may lack the last claims is taken."""

@@ -15,11 +15,10 @@ import sqlalchemy as sa
 from batch.errors import LedgerUnusable
 from batch.formatting import from_here
 from batch.i18n import _
-from batch.ledger.storage.engine import Database, connect_to_read, create_tables, translate_failures
+from batch.ledger.storage.engine import Database, connect_to_read, create_tables, execute_by_driver, translate_failures
 from batch.ledger.storage.errors import DAMAGED, remedy_for, remedy_for_code
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import Owner, hold, is_in_use, locks_folder
-from batch.ledger.storage.prepared_statements import execute_by_driver
 from batch.ledger.storage.schema import (
     RETRIES,
     SCHEMA_VERSION,

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from batch.ledger import Ledger
-from batch.ledger.storage.prepared_statements import PreparedStatement
+from batch.ledger.storage.engine import PreparedStatement
 from batch.ledger.storage.schema import meta, runs
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
