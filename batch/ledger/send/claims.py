@@ -72,6 +72,7 @@ class Ended(NamedTuple):
 _HELD = (
     messages.c.key == sa.bindparam("held_key"),
     messages.c.claim_run == sa.bindparam("held_run"),
+    sa.func.coalesce(messages.c.claim_epoch, 0) == sa.bindparam("held_epoch"),
     messages.c.attempts == sa.bindparam("held_attempt"),
     is_one_of(messages.c.state, (State.CLAIMED.value, State.UNKNOWN.value)),
 )
@@ -135,7 +136,7 @@ def _claim(
 ) -> Claim | ClaimRefusal | None:
     if (full := rules.cap_refuses(connection, job, now)) is not None:
         return full
-    by = {"claim_run": owner.run, "claim_host": owner.host, "claim_pid": owner.pid}
+    by = {"claim_run": owner.run, "claim_host": owner.host, "claim_pid": owner.pid, "claim_epoch": owner.epoch}
     values = {"wanted": job.key, "sent_at": now, **by, **claim_parameters(rules, job, owner, now)}
     statement = _CLAIMS[rules.replaces, rules.rules.skip_unreachable is not None]
     taken = statement.run(connection, values).fetchone()
@@ -170,7 +171,8 @@ def withdraw(connection: sa.Connection, keys: Sequence[str], *, owner: Owner, ru
 
 
 def _withdraw(connection: sa.Connection, key: str, owner: Owner, rules: ContactLimiter) -> bool:
-    open_claim = (messages.c.key == key, messages.c.claim_run == owner.run, messages.c.state == State.CLAIMED.value)
+    by = (messages.c.claim_run == owner.run, sa.func.coalesce(messages.c.claim_epoch, 0) == owner.epoch)
+    open_claim = (messages.c.key == key, *by, messages.c.state == State.CLAIMED.value)
     values = {"state": State.PENDING.value, "attempts": messages.c.attempts - 1, **NO_CLAIM}
     # First to wait for that commit, should it go on still: an update alone would judge by what was before it.
     connection.execute(sa.select(messages.c.key).where(messages.c.key == key).with_for_update())
@@ -241,8 +243,13 @@ def settle_dead_claims(connection: sa.Connection, *, endpoint: str, campaign: st
     scope = [messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign)]
     if before is not None:
         scope.append(messages.c.sent_at < before)
-    open_claims = sa.select(messages.c.key, messages.c.claim_run).where(*scope, messages.c.state == State.CLAIMED.value)
-    dead = connection.execute(open_claims).all()
+    return settle_claims(connection, *scope)
+
+
+def settle_claims(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:
+    """Turn open claims into `unknown`; return how many. Of those that fulfil `which` no process may be sending any."""
+    is_open = messages.c.state == State.CLAIMED.value
+    dead = connection.execute(sa.select(messages.c.key, messages.c.claim_run).where(*which, is_open)).all()
     for key, run in dead:
         values = {
             "state": State.UNKNOWN.value,
@@ -251,7 +258,8 @@ def settle_dead_claims(connection: sa.Connection, *, endpoint: str, campaign: st
             "run": run,
             **dict.fromkeys(AGAIN.values()),
         }
-        connection.execute(sa.update(messages).where(messages.c.key == key).values(values))
+        # One that was lost, and lives still, may have recorded its outcome meanwhile.
+        connection.execute(sa.update(messages).where(messages.c.key == key, is_open).values(values))
     return len(dead)
 
 
@@ -268,4 +276,5 @@ def restore_retries(connection: sa.Connection, *, endpoint: str, campaign: str) 
 
 
 def _ids(held: Claim) -> dict[str, Any]:
-    return {"held_key": held.key, "held_run": held.owner.run, "held_attempt": held.attempt}
+    owner = held.owner
+    return {"held_key": held.key, "held_run": owner.run, "held_attempt": held.attempt, "held_epoch": owner.epoch}

@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Owner:
     run: str
     host: str
     pid: int
+    epoch: int = 0
+    """How often its lane was taken, where workers send the run; 0: the run sends by itself."""
 
     @classmethod
     def here(cls, run: str) -> Owner:
@@ -90,7 +92,7 @@ def _one(folder: Path, name: str, owner: Owner) -> Iterator[None]:
     except OSError as error:
         raise _not_made(folder, error) from error
     try:
-        _leave_note(note, json.dumps({"name": name, **asdict(owner)}))
+        _leave_note(note, json.dumps({"name": name, "run": owner.run, "host": owner.host, "pid": owner.pid}))
         yield
     finally:
         lock.release()

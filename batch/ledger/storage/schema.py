@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Raised with every change of the tables; `MIGRATIONS` in `sqlite.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -192,6 +192,7 @@ messages = sa.Table(
     sa.Column("claim_run", sa.String(200)),
     sa.Column("claim_host", sa.Text),
     sa.Column("claim_pid", sa.Integer),
+    sa.Column("claim_epoch", sa.Integer),
     sa.Column("run", sa.String(200)),
     sa.Column("chat_id", sa.Text),
     sa.Column("chat_status", sa.Text),
@@ -217,7 +218,8 @@ messages = sa.Table(
 `message_status`: of the message that the attempt sent, as its answer showed it; null where that was not certain. The
 `again_` columns: the error or unknown outcome of a message that one run is to try again; what it does not send gets it
 back, so that the choice holds for one run. `trial`: sent with `--to`, to a number that stands for no row; it counts for
-caps and spacing, and not as a message that `[history]` keeps others away from. `retry_of`: the key of a failed message
+caps and spacing, and not as a message that `[history]` keeps others away from. `claim_epoch`: of workers that
+send one run after each other, how many had its lane before (`Owner.epoch`). `retry_of`: the key of a failed message
 that this one is to replace; until it is claimed its `again_` columns show the other's outcome, and the end of its run
 gives it up. The indexes by time hold attempted messages only, so that planning a sheet does not
 pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged message `person`, `chat_id` and `request_hash` are
@@ -348,7 +350,7 @@ def insert_new(table: sa.Table) -> sa.Insert:
     return statement
 
 
-NO_CLAIM = {"claim_run": None, "claim_host": None, "claim_pid": None}
+NO_CLAIM = {"claim_run": None, "claim_host": None, "claim_pid": None, "claim_epoch": None}
 """Values of a message that no attempt is posting."""
 
 

@@ -78,11 +78,16 @@ def _add_canaries_and_retries(connection: sa.Connection) -> None:
     RETRIES.create(connection)
 
 
+def _add_epochs(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN claim_epoch INTEGER")
+
+
 MIGRATIONS: Mapping[int, Migration] = {
     5: _limit_suppression_to_endpoints,
     6: _add_deliveries,
     7: _add_canaries_and_retries,
     8: removals.create,
+    9: _add_epochs,
 }
 """Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 

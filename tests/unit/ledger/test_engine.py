@@ -48,6 +48,9 @@ CREATE TABLE suppressed (
 );
 INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400000000);
 """
+VERSION_8 = """
+ALTER TABLE messages DROP COLUMN claim_epoch;
+"""
 VERSION_6 = """
 DROP TABLE canaries;
 DROP TABLE removals;
@@ -67,7 +70,7 @@ def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) ->
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 4)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_6 + VERSION_5 + VERSION_4)
+        connection.executescript(VERSION_8 + VERSION_6 + VERSION_5 + VERSION_4)
     with Ledger.open(f"sqlite:///{path}") as ledger:
         (entry,) = ledger.suppression.entries()
         assert (entry.person, entry.endpoint, entry.added) == ("+5511988887001", "", SENT)
@@ -80,7 +83,7 @@ def test_messages_of_version_5_have_no_id_yet(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 5)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(VERSION_6 + VERSION_5)
+        connection.executescript(VERSION_8 + VERSION_6 + VERSION_5)
         connection.execute("UPDATE messages SET run = 'r1', chat_id = 'chat-1'")
     with Ledger.open(f"sqlite:///{path}") as ledger:
         assert [result.outcome for result in ledger.results("r1")] == ["success"]
@@ -97,12 +100,24 @@ def test_a_ledger_of_version_6_has_passed_no_canary(tmp_path: Path) -> None:
     make_ledger(path, 6)
     before = asked(path, "SELECT key, state, attempts, sent_at FROM messages")
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(VERSION_6)
+        connection.executescript(VERSION_8 + VERSION_6)
     with Ledger.open(f"sqlite:///{path}") as ledger:
         assert ledger.deliveries.canary_senders("e", "t", SENT) == set()
         ledger.deliveries.note_canary("e", ["s"], "t", SENT)
         assert ledger.deliveries.canary_senders("e", "t", SENT) == {"s"}
     assert asked(path, "SELECT key, state, attempts, sent_at FROM messages") == before
+
+
+def test_a_claim_of_version_8_is_settled_as_any_other(tmp_path: Path) -> None:
+    """It has no epoch; who made it may still correct it."""
+    path = tmp_path / "old.sqlite3"
+    make_ledger(path, 8)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(VERSION_8)
+        connection.execute("UPDATE messages SET state = 'claimed', claim_run = 'r1'")
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        assert ledger.settle_dead_claims(endpoint="e", campaign="c") == 1
+        assert [result.outcome for result in ledger.results("r1")] == ["unknown"]
 
 
 @pytest.mark.parametrize(

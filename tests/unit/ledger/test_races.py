@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -14,17 +15,20 @@ import sqlalchemy as sa
 from batch.ledger import Ledger, Owner, StagedRow, SuppressionEntry
 from batch.ledger.send.claims import Claim, Wanted, claim
 from batch.ledger.send.contact_limits import ContactLimiter
+from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.engine import connect_to_read
 from batch.ledger.storage.schema import suppressed
 from batch.ledger.storage.suppression import suppress
 from batch.model.contact_limits import ContactLimits
 from batch.model.messages import message_key
-from batch.model.reasons import Reason
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, Traits
-from batch.model.verdicts import ClaimRefusal
+from batch.model.verdicts import ClaimRefusal, Verdict
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 API = "http://127.0.0.1:9"
+SENT = Verdict(outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200)
 TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="t")
 ANA, BIA = "+5511988887001", "+5511988887002"
 Transaction = Callable[[sa.Connection], Any]
@@ -107,6 +111,28 @@ def test_a_shared_cap_holds_for_two_senders_at_once(ledger: Ledger, ledger_url: 
     assert isinstance(won, Claim)
     assert isinstance(other, ClaimRefusal)
     assert other.finding.reason is Reason.CAP
+
+
+def test_a_doubtful_claim_is_not_taken_back_from_the_next_holder(ledger: Ledger) -> None:
+    """Two workers of one run: what the first claimed without learning of it may be what the second is posting now."""
+    plan(ledger, "r1", ANA)
+    first, second = (replace(Owner.here("r1"), epoch=epoch) for epoch in (1, 2))
+
+    async def work(one: SendQueue, other: SendQueue) -> None:
+        (job,) = one.jobs()
+        before = await one.claim(job, NOON)
+        assert isinstance(before, Claim)
+        assert await one.withdraw(job.key)
+        after = await other.claim(job, NOON)
+        assert isinstance(after, Claim)
+        assert before.attempt == after.attempt
+        assert not await one.withdraw(job.key)
+        assert not await one.release(before, None)
+        assert await one.record(before, SENT, duration_ms=5) is None
+        assert await other.record(after, SENT, duration_ms=5) is Outcome.SUCCESS
+
+    with ledger.open_queue(first) as one, ledger.open_queue(second) as other:
+        asyncio.run(work(one, other))
 
 
 def test_a_person_gets_on_the_list_once(ledger: Ledger, ledger_url: str) -> None:
