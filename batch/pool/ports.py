@@ -10,7 +10,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.sending_hours import Hours
 from batch.model.verdicts import ClaimRefusal, Verdict
-from batch.pool.retries import RetryRules
+from batch.pool.pacing import RetryRules
 from batch.pool.stop import StopRules
 
 

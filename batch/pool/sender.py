@@ -17,8 +17,8 @@ from batch.model.runs import SenderRun, StopCause
 from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.attempt import Attempt, AttemptRunner, ledger_failure
 from batch.pool.deferred import Deferral, Deferrals, DeferredQueue, RecipientHours
+from batch.pool.pacing import RetryCounter
 from batch.pool.ports import ChatsPort, PoolSettings, Progress
-from batch.pool.retries import RetryCounter
 from batch.pool.start_slots import AchievedRate, StartSlot, StartSlots
 from batch.pool.stop import CLOCK_OFF, OutcomeMonitor
 

@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from batch.pool.pacing import (
     CUT_TO,
+    LONGEST_WAIT,
     Pace,
+    RetryCounter,
+    RetryRules,
     cut_rate,
     earliest_start,
+    next_wait,
     pause,
     recover_rate,
     reserve_slot,
@@ -21,7 +25,6 @@ from batch.pool.pacing import (
     sustained_rate,
 )
 from batch.pool.pacing import most_in_a_second as allowed_in_a_second
-from batch.pool.retries import LONGEST_WAIT, RetryCounter, RetryRules, next_wait
 
 EACH_RATE = [0.5, 1.0, 5000 / 3600, 10.0, 50.0, 80.0, 101.0, 150.0, 330.0, 500.0, 1000.0]
 RATES = st.sampled_from(EACH_RATE)
