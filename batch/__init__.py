@@ -19,11 +19,13 @@ from batch._version import __version__
 
 if TYPE_CHECKING:
     from batch.app.api.functions import check, follow, read_sheet, report, results, run, runs, settle, suppress
+    from batch.app.runs.progress import RunProgress
     from batch.errors import WeglyBatchError
     from batch.model.outcomes import Outcome
 
 __all__ = [
     "Outcome",
+    "RunProgress",
     "WeglyBatchError",
     "__version__",
     "check",
@@ -47,6 +49,10 @@ def __getattr__(name: str) -> Any:
     """Load the Python API when one of its names is first used: `--help` loads no library."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    elsewhere = {"Outcome": "batch.model.outcomes", "WeglyBatchError": "batch.errors"}
+    elsewhere = {
+        "Outcome": "batch.model.outcomes",
+        "RunProgress": "batch.app.runs.progress",
+        "WeglyBatchError": "batch.errors",
+    }
     globals()[name] = value = getattr(import_module(elsewhere.get(name, "batch.app.api.functions")), name)
     return value
