@@ -232,7 +232,7 @@ class SheetRun:
 
         key, clean = self._source.sheet_key, self._settings.clean_report
         standing = find_standing_report(ledger, key, check.reasons, as_clean_report=clean)
-        return standing and replace(standing, problems=check.list_warnings)
+        return standing and replace(standing, warnings=check.list_warnings)
 
     def _keep_sheet(self) -> Path:
         """Copy the sheet into the run's folder, durable on return, and return the copy."""

@@ -122,7 +122,7 @@ def run(
         choices = read_choices(options, is_frame=is_frame)
         with open_runs([file], openable_path(campaign), settings, choices) as (sheet_run,):
             ended = sheet_run.execute(access, watcher)
-    return _run_result(ended, settings, (*ended.problems, *ended.notify_problems))
+    return _run_result(ended, settings, (*ended.warnings, *ended.problems, *ended.notify_problems))
 
 
 @called_alone

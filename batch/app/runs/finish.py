@@ -26,6 +26,7 @@ from batch.reporter import (
     ReportFiles,
     RunSummary,
     SourceSheet,
+    command_again,
     headline,
     rehearsal,
     summarize_run,
@@ -58,6 +59,8 @@ class FinishedRun(RunReport):
     exit_code: ExitCode
     sent: PoolResult
     """What was sent, and why it ended before its rows were done."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about lists and people, which `check` gives as well."""
     problems: tuple[str, ...] = ()
     """Sentences about what did not go as it should besides."""
     notify_problems: tuple[str, ...] = ()
@@ -80,6 +83,11 @@ class FinishedRun(RunReport):
     def rehearsal(self) -> str:
         """The mark of a run at an address of this machine; empty for any other."""
         return rehearsal(self.run.endpoint)
+
+    @property
+    def check_command(self) -> str:
+        """Shows the warnings again."""
+        return command_again(self.run, "check")
 
     @property
     def headline(self) -> Sequence[str]:
@@ -153,7 +161,8 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
         written=written,
         exit_code=exit_code,
         sent=sent,
-        problems=(*planned.check.list_warnings, *stamp_problems, *index_problems),
+        warnings=planned.check.list_warnings,
+        problems=(*stamp_problems, *index_problems),
         notify_problems=_notify(campaign.notify, ended, tally, trust_env=trust_env),
     )
 

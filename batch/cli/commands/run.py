@@ -228,7 +228,7 @@ class _Runner:
             open_page(ended.written.page)
 
     def _print_end(self, ended: FinishedRun, watcher: Watcher) -> None:
-        alarm = alarm_text(ended)
+        alarm = alarm_text(ended, brief=self.is_brief)
         if self.is_brief:
             if ended.is_new and not self.as_json:
                 say("\n".join(filter(None, [alarm, brief_text(ended)])))

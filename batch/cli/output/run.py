@@ -49,7 +49,7 @@ def summary_text(ended: FinishedRun, *, opens: bool = False) -> str:
     parts.append(outcome_table(ended.tally.counts, ended.tally.reasons))
     parts += _rates(ended.tally)
     parts.append(written_text(ended, ledger=None if ended.run.is_demo else ended.run.ledger))
-    parts += [*ended.problems, *ended.notify_problems]
+    parts += [*ended.warnings, *ended.problems, *ended.notify_problems]
     if not ended.run.is_demo:
         parts.append("\n".join(next_lines(ended, opens=opens)))
     return "\n\n".join(filter(None, parts))
@@ -64,18 +64,28 @@ def next_lines(report: RunReport, *more: tuple[str, str], opens: bool = False) -
 
 
 def brief_text(ended: FinishedRun) -> str:
-    """Three lines about the end of a run, for cron: the campaign and the run, how it stands, the report."""
+    """Three lines about the end of a run, for cron: the campaign and the run, how it stands, the report.
+
+    What `check` says of lists and people every night is counted there, and not printed.
+    """
     workbook = next((str(file) for file in ended.written.files), str(ended.folder))
     head = f"{ended.run.campaign}: {ended.run.run}"
-    return "\n".join([head, " ".join(ended.headline), _("Report: {folder}").format(folder=workbook)])
+    stands, count = list(ended.headline), len(ended.warnings)
+    if count:
+        about = ngettext("{n} note on the sheet: {command}", "{n} notes on the sheet: {command}", count)
+        stands.append(about.format(n=number(count), command=ended.check_command))
+    return "\n".join([head, " ".join(stands), _("Report: {folder}").format(folder=workbook)])
 
 
-def alarm_text(ended: FinishedRun) -> str:
-    """The part of the end that needs a person, for where no summary is printed; empty when nothing does."""
+def alarm_text(ended: FinishedRun, *, brief: bool = False) -> str:
+    """The part of the end that needs a person, for where no summary is printed; empty when nothing does.
+
+    `brief`: without what `brief_text` counts.
+    """
     parts = _stop_lines(ended)
     if ended.written.missing:
         parts.append(written_text(ended))
-    return "\n".join([*parts, *ended.problems, *ended.notify_problems])
+    return "\n".join([*parts, *([] if brief else ended.warnings), *ended.problems, *ended.notify_problems])
 
 
 def _stop_lines(ended: FinishedRun) -> list[str]:

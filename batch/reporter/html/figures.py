@@ -224,11 +224,11 @@ def _send(run: Run, rows: int) -> Iterator[NextStep]:
         yield NextStep(outcome=Outcome.PENDING, title=title, words=words, commands=commands, is_slim=True)
 
 
-def command_again(run: Run) -> str:
-    """Return the command that sends what is left of a run's sheet."""
+def command_again(run: Run, verb: str = "run") -> str:
+    """Return the command that sends what is left of a run's sheet, or another one about the same."""
     campaign, sheet = run.sheet_options.get(CAMPAIGN_FILE), Path(run.sheet_path)
     named = f" -c {_place(Path(campaign))}" if campaign and Path(campaign) != sheet.with_suffix(".toml") else ""
-    return f"wegly-batch run {_place(sheet)}{named}{_options(run)}"
+    return f"wegly-batch {verb} {_place(sheet)}{named}{_options(run)}"
 
 
 def _look(inputs: ReportInputs) -> Iterator[NextStep]:

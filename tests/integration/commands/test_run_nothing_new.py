@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,6 +63,18 @@ def test_a_night_with_one_new_row_prints_three_lines(office: Office) -> None:
     assert len(err.splitlines()) == 3
     assert len(folders(office)) == 2
     assert len(office.sent()) == 3
+
+
+def test_what_check_says_each_night_is_counted_in_these_lines(office: Office) -> None:
+    """Opt-outs of the sheet, and people whose rows differ; the command that shows them stands there."""
+    rows = ["Ana;11 97001-2001;", "Ana Lima;11 97001-2001;", "Bia;11 97001-2002;sim"]
+    sheet = office.write("c.csv", "\n".join(["Nome;Telefone;Sair", *rows]))
+    campaign = office.campaign('[suppress]\ncolumn = "Sair"')
+    code, out, err = office.type(*office.command(sheet, campaign, "--quiet-unless-new"))
+    assert (code, out, len(err.splitlines())) == (0, "", 3)
+    (command,) = re.findall(r"2 notes on the sheet: wegly-batch (check .*)", err)
+    assert "unique_by" in office.type(*shlex.split(command))[1]
+    assert len(office.sent()) == 1
 
 
 @pytest.mark.parametrize("change", ["sheet", "report", "settled", "clean"])
