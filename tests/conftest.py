@@ -65,12 +65,17 @@ def _share_compiled_statements() -> None:
 _share_compiled_statements()
 
 
-def pytest_collection_finish() -> None:
-    """Put what is loaded out of the garbage collector's sight for good: each full collection would walk through every
-    test. A run freezes its objects too, and would release these at its end; real programs show that it works."""
+# A run's own would release all at its end; starts as a process of its own show that these work.
+_freeze = gc.freeze
+gc.freeze = gc.unfreeze = lambda: None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_heap() -> None:
+    """Put what is loaded by now out of the garbage collector's sight: each run's full collection would walk through
+    all tests, modules and compiled statements, for a fifth of its time."""
     gc.collect()
-    gc.freeze()
-    gc.freeze = gc.unfreeze = lambda: None
+    _freeze()
 
 
 @pytest.fixture(autouse=True)
