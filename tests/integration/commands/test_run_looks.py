@@ -59,7 +59,9 @@ def test_who_opted_out_since_gets_nothing(desk: Office, api: DeliveringApi) -> N
     assert api.opted_out_then_posted() == []
     assert "Looks before sending showed that 2 people opted out, who are left out now." in ran.said
     assert "could not be looked at" not in ran.said
-    assert f"of 1 earlier run shows. To write it again:\n  wegly-batch report {first.summary['run']}\n" in ran.said
+    assert (
+        f"of 1 earlier run shows. To write it again:\n  wegly-batch report {first.summary['run']} --ledger " in ran.said
+    )
 
 
 def test_a_message_that_was_planned_already_is_kept_back(desk: Office, api: DeliveringApi) -> None:
