@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from program import start
 
 
 @pytest.mark.parametrize("encoding", ["cp850", "cp1252"])
@@ -16,9 +17,8 @@ def test_a_sign_that_the_console_lacks_is_written_as_an_escape(tmp_path: Path, e
     sheet.write_text("n😀me ção,telefone\nAna,11988887777\n", encoding="utf-8")
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
 
-    def inspect(*options: str) -> str:
-        command = [sys.executable, "-m", "batch", "inspect", str(sheet), *options]
-        return subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode(encoding)
-
-    assert r"n\ud83d\ude00me ção" in inspect()
-    assert json.loads(inspect("--json"))["columns"][0] == "n😀me ção"
+    command = [sys.executable, "-m", "batch", "inspect", str(sheet)]
+    shown = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode(encoding)
+    assert r"n\ud83d\ude00me ção" in shown
+    ended = start(["inspect", str(sheet), "--json"], folder=tmp_path, environment=environment, encoding=encoding)
+    assert json.loads(ended.out.decode(encoding))["columns"][0] == "n😀me ção"
