@@ -20,7 +20,7 @@ def purge_text(ended: PurgeReport) -> str:
 
 
 def _lines(plan: PurgeReport) -> Iterator[str]:
-    when = f"{format_moment(plan.before)} UTC"
+    when = format_moment(plan.before.astimezone())
     if plan.empty and not plan.busy:
         yield _("There is nothing to remove from before {when}.").format(when=when)
     elif plan.done:
@@ -131,7 +131,7 @@ def old_reports_text(ended: OldReports) -> str:
 
 
 def _old_report_lines(plan: OldReports) -> Iterator[str]:
-    count, when = len(plan.folders), f"{format_moment(plan.before)} UTC"
+    count, when = len(plan.folders), format_moment(plan.before.astimezone())
     if not count and plan.problems:
         yield _("Nothing was removed.")
     elif not count:
