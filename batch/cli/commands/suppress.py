@@ -113,7 +113,7 @@ def list_(*, as_json: bool, **options: Any) -> None:
         return
     count = 0
     for entry in entries:
-        echo(_line(entry))
+        show(_line(entry))
         count += 1
     text = _("On the list: {n}.") if count else _("Nobody is on the suppression list.")
     say(text.format(n=number(count)))
