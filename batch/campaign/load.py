@@ -71,7 +71,7 @@ _DEEPEST = 50
 _LARGEST_NUMBER = 1 << 53
 _TWICE = ("Cannot overwrite", "Cannot declare")
 _SECTION = re.compile(r"^[ \t]*\[[\w.]*\]?[ \t]*(?:#.*)?$", re.MULTILINE)
-_SECRET = re.compile("notify|webhook")
+_SECRET = re.compile(r"notify|webhook|\\[uU]")  # `"web\u0068ook"` is that key, too
 """From here to the end of its section there may be a secret address, over several lines too: no line is shown."""
 _CURLY_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
 

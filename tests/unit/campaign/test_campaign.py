@@ -311,12 +311,13 @@ def test_a_webhook_that_cannot_be_is_refused_and_not_repeated(load: Load, value:
         "[notify]\nwebhook = '''https://example.org/\ns3cr3t''' x",
         '[notify]\nwebhok = "https://example.org/s3cr3t',
         'notify.webhook = "https://example.org/s3cr3t\\q"',
+        '["no\\u0074ify"]\n"web\\u0068ook" = "https://example.org/s3cr3t" x',
         '[notify]\nwebhook = "FILL IN: https://example.org/s3cr3t"',
         '[notify]\nwebhook = "PREENCHA: s3cr3t"',
     ],
 )
 def test_no_odd_line_shows_the_address(load: Load, lines: str) -> None:
-    """Over several lines, under a mistyped key, or written behind the mark of what is to be filled in."""
+    """Over several lines, under a key mistyped or with escapes, or behind the mark of what is to be filled in."""
     refusal = _refusal(load, f"{PLAIN}\n{lines}\n")
     assert "s3cr3t" not in refusal
     assert "no TOML" in refusal or "Put there the address" in refusal
