@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from batch.formatting import quote_path
 from batch.model.chat_history import TimelineMessage
 from batch.model.replies import OptOutWords, Reply, UndecidedReply, describe_undecided, find_reply, join_replies
 
@@ -124,7 +125,7 @@ def test_the_command_of_a_rehearsal_silences_its_address_alone() -> None:
     reply = UndecidedReply(person="+5511988887001", run="r1", timezone="America/Sao_Paulo", at=NOON)
     ((command, _when),) = describe_undecided([reply], "http://127.0.0.1:8080", "sqlite:////data/a b/l.sqlite3")[1]
     bare = 'wegly-batch suppress add "+55 11 98888-7001" --only-at http://127.0.0.1:8080 --ledger '
-    assert command == f"{bare}'sqlite:////data/a b/l.sqlite3'"
+    assert command == bare + quote_path("sqlite:////data/a b/l.sqlite3")
 
 
 def test_two_looks_know_of_a_reply_what_either_has_shown() -> None:
