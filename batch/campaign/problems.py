@@ -13,7 +13,7 @@ from batch.i18n import N_, _
 _CORRECT = N_("Correct it in the campaign file.")
 _SHOWN_AT_MOST = 80
 _LISTS = ("window", "template_fields")
-SECRET_KEYS = (("notify",), ("notify", "webhook"))
+SECRET_KEYS = (("notify",), ("notify", "webhook"), ("notify", "prometheus"))
 """Keys whose values are not repeated."""
 _REMOVED_LIMITS = ("sheet", "limits")
 """A section of campaign files of earlier versions."""

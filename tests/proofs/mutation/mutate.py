@@ -213,6 +213,7 @@ def _run_tests(folder: Path, tests: Sequence[str], plugins: Sequence[object], *,
     phases = (Phase.explicit, Phase.generate)
     settings.register_profile("mutation", deadline=None, database=None, phases=phases)
     options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-seed=1", "--hypothesis-profile=mutation"]
+    options += ["-k", "not postgresql"]  # the rules are the same there, and their tests take several times as long
     sys.exit(pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", *tests], plugins=plugins))
 
 

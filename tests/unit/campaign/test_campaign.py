@@ -330,9 +330,12 @@ def test_lines_of_other_sections_are_shown(load: Load) -> None:
 
 
 def test_a_section_of_the_wrong_kind_does_not_repeat_the_address_either(load: Load) -> None:
-    """`notify = "https://..."` is a mistake that is easily made."""
+    """`notify = "https://..."` is a mistake that is easily made, and so is the one key for the other."""
     refusal = _refusal(load, f'notify = "https://example.org/s3cr3t"\n{PLAIN}')
     assert "[notify]: allowed is a section" in refusal
+    assert "s3cr3t" not in refusal
+    refusal = _refusal(load, f'{PLAIN}\n[notify]\nprometheus = "https://example.org/s3cr3t"\n')
+    assert "[notify] prometheus: allowed is a path" in refusal
     assert "s3cr3t" not in refusal
 
 
