@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import h11
 import httpx
 
 from batch.chats.endpoint import CHATS_PATH, parse_endpoint
@@ -73,7 +74,7 @@ class ChatsClient:
         headers = request_headers(token, origin, {"Content-Type": "application/json"})
         raw = ((b"Host", self._url.netloc), *headers.raw)
         # A function, since an attribute with the headers would show the token.
-        self._head: Callable[[int], bytes] = lambda length: head_of_post(self._url.raw_path, raw, length)
+        self._head: Callable[[int], h11.Request] = lambda length: head_of_post(self._url.raw_path, raw, length)
         self._read_timeout = read_timeout
         self._connect_timeout = connect_timeout
         self._idle_limit = idle_limit

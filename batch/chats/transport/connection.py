@@ -1,4 +1,4 @@
-"""One connection, HTTP/1.1 over asyncio; and what of a request was written into it.
+"""One connection, HTTP/1.1 over asyncio, its protocol by h11; and what of a request was written into it.
 
 A request goes out in one write. An answer counts only for a request: bytes that lie there before a request's first byte
 is written end the connection, a new one too.
@@ -17,9 +17,10 @@ from typing import Final, cast
 import h11
 import httpx
 
-from batch.chats.transport.answer_reader import AnswerReader, Head, Sign
 from batch.i18n import N_
 
+LONGEST_HEAD: Final = 100 * 1024
+"""Bytes of an answer's head (or of one chunk's line) at most."""
 QUIET: Final = 0.01
 """Seconds that a new connection is left alone, so that an answer sent right at its beginning comes before the request:
 some servers that are overloaded answer without reading."""
@@ -31,6 +32,7 @@ _TURNS_OF_A_READ: Final = 2 if sys.platform == "win32" else 0
 """Turns of the loop until it has what a read brought: on Windows one is always under way and takes the bytes."""
 _MOST_TURNS: Final = 100
 """Turns of the event loop in which bytes that lie there are read; TLS has some of its own, e.g. session tickets."""
+_END: Final = h11.EndOfMessage()
 
 
 class WriteTracker:
@@ -67,7 +69,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._reader = AnswerReader()
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
         self._layers: list[asyncio.Transport] = []
         """The transport, and those below it when it is TLS; each buffers bytes to be written."""
         self._tracker: WriteTracker | None = None
@@ -99,7 +101,7 @@ class Connection(asyncio.Protocol):
             return
         if self._unwritten():
             self._tracker.premature = True
-        self._reader.feed(data)
+        self._h11.receive_data(data)
         self._unread += len(data)
         if self._unread > _MOST_UNREAD:
             self._transport.pause_reading()
@@ -140,12 +142,13 @@ class Connection(asyncio.Protocol):
 
         Errors as of `head`; httpx.ProxyError when the proxy refuses.
         """
-        self.send(encode_head(request), b"", WriteTracker(), tunnel=True)
+        self.send(request, b"", WriteTracker())
         answer = await self.head()
-        if not 200 <= answer.status <= 299:  # noqa: PLR2004 - success
-            raise httpx.ProxyError(f"{answer.status} {answer.reason.decode('ascii', 'replace')}".strip())
-        if self._reader.rest:
+        if not 200 <= answer.status_code <= 299:  # noqa: PLR2004 - success
+            raise httpx.ProxyError(f"{answer.status_code} {answer.reason.decode('ascii', 'replace')}".strip())
+        if self._h11.trailing_data[0]:
             raise httpx.ProxyError(N_("the proxy sent more than its answer"))
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
         self._tracker, self._unread, self._idle_since = None, 0, time.monotonic()
 
     @property
@@ -171,14 +174,15 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(0)
         return False
 
-    def send(self, head: bytes, body: bytes, tracker: WriteTracker, *, tunnel: bool = False) -> None:
-        """Write a request. `head`: of `encode_head`; `tunnel`: it is CONNECT."""
-        self._reader = AnswerReader(tunnel=tunnel)
+    def send(self, head: h11.Request, body: bytes, tracker: WriteTracker) -> None:
+        """Write a request. Raises h11.LocalProtocolError, with nothing written, when it is none."""
+        events: tuple[h11.Event, ...] = (head, h11.Data(data=body), _END) if body else (head, _END)
+        written = b"".join(self._h11.send(event) or b"" for event in events)
         self._idle_since, self._tracker = None, tracker
         tracker.on_write()
-        self._transport.write(head + body)
+        self._transport.write(written)
 
-    async def head(self) -> Head:
+    async def head(self) -> h11.Response:
         """Return the answer's head; informational ones (1xx) are passed over.
 
         Raises:
@@ -186,34 +190,38 @@ class Connection(asyncio.Protocol):
             TimeoutError: the deadline of the request is past.
             h11.RemoteProtocolError: what came is no HTTP.
         """
-        return cast("Head", await self._event())
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Response):
+                return event
 
     async def chunk(self) -> bytes | None:
         """Return the next piece of the body, None after the last. Errors as of `head`."""
         event = await self._event()
-        return event if isinstance(event, bytes) else None
+        return bytes(event.data) if isinstance(event, h11.Data) else None
 
     async def check_refusal(self) -> None:
         """Note if more bytes follow an answer at once: then it may not belong to the request.
 
         An answer that a server sent at the connection's beginning may arrive after the request was written.
         """
-        if not self._reader.is_done:
+        if self._h11.their_state not in {h11.DONE, h11.MUST_CLOSE}:
             return
         if not self._ended:
             await keep_quiet(QUIET)
-        if self._tracker is not None and self._reader.rest:
+        if self._tracker is not None and self._h11.trailing_data[0]:
             self._tracker.followed = True
 
     def finish(self) -> None:
         """End the exchange: keep the connection if both sides are through and may go on, else close it."""
         self._tracker = None
-        done = self._reader.is_done and self._reader.may_go_on and not self._reader.rest
+        done = self._h11.our_state is self._h11.their_state is h11.DONE and not self._h11.trailing_data[0]
         # Where reading is paused, bytes may lie in TLS's buffers, where `is_clean` does not see them.
         paused = self._unread > _MOST_UNREAD
         if not done or paused or self._ended or self._unwritten() or self.single_use:
             self.abort()
             return
+        self._h11.start_next_cycle()
         self._unread = 0
         self._idle_since = time.monotonic()
 
@@ -246,20 +254,22 @@ class Connection(asyncio.Protocol):
         """Return the bytes of the request that the system has not taken yet."""
         return sum(layer.get_write_buffer_size() for layer in self._layers)
 
-    async def _event(self) -> Head | bytes | Sign:
-        """Return the reader's next event; never MORE, because more bytes are waited for."""
-        while (event := self._reader.read()) is Sign.MORE:
+    async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Return h11's next event; never NEED_DATA, because more bytes are waited for."""
+        while True:
+            event = self._h11.next_event()
+            if event is not h11.NEED_DATA:
+                return event
             await self._more()
-        return event
 
     async def _more(self) -> None:
         """Wait for bytes; called when all that came are used up."""
         if self.error is not None:
             raise httpx.ReadError(str(self.error)) from self.error
         if self._ended:
-            if not self._reader.has_head:
+            if self._h11.their_state is h11.SEND_RESPONSE:
                 raise httpx.RemoteProtocolError(N_("Server disconnected without sending a response."))
-            self._reader.close()
+            self._h11.receive_data(b"")
             return
         if self._unread > _MOST_UNREAD:
             self._transport.resume_reading()
@@ -289,11 +299,6 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def encode_head(request: h11.Request) -> bytes:
-    """Return the head of a request as it is written. Raises h11.LocalProtocolError when it is none."""
-    return h11.Connection(h11.CLIENT).send(request) or b""
 
 
 async def keep_quiet(seconds: float) -> None:

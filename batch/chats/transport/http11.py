@@ -17,8 +17,7 @@ from typing import Final
 import h11
 import httpx
 
-from batch.chats.transport.answer_reader import Head
-from batch.chats.transport.connection import QUIET, Connection, WriteTracker, encode_head, keep_quiet
+from batch.chats.transport.connection import QUIET, Connection, WriteTracker, keep_quiet
 from batch.i18n import N_
 
 _SECOND_ADDRESS: Final = 0.25
@@ -56,7 +55,7 @@ class Http11Transport:
         return self._proxy is not None
 
     async def post(
-        self, url: httpx.URL, head: bytes, body: bytes, tracker: WriteTracker, seconds: float | None
+        self, url: httpx.URL, head: h11.Request, body: bytes, tracker: WriteTracker, seconds: float | None
     ) -> Answer:
         """Post once; the answer's head is there on return. `seconds`: as of `connect`.
 
@@ -150,21 +149,20 @@ def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
 
 
 @lru_cache(maxsize=256)  # posts differ in their length alone, and to check a head costs more than to send it
-def head_of_post(target: bytes, headers: tuple[tuple[bytes, bytes], ...], length: int) -> bytes:
+def head_of_post(target: bytes, headers: tuple[tuple[bytes, bytes], ...], length: int) -> h11.Request:
     """Return the head of a POST with a body of so many bytes. Raises h11.LocalProtocolError when it is none."""
-    fields = [*headers, (b"Content-Length", b"%d" % length)]
-    return encode_head(h11.Request(method="POST", target=target, headers=fields))
+    return h11.Request(method="POST", target=target, headers=[*headers, (b"Content-Length", b"%d" % length)])
 
 
 class Answer:
     """An answer whose head is there; its body is read once."""
 
-    def __init__(self, connection: Connection, head: Head) -> None:
+    def __init__(self, connection: Connection, head: h11.Response) -> None:
         self._connection = connection
-        self.status: int = head.status
+        self.status: int = head.status_code
         self.headers: dict[str, str] = {}
         """By names in lower case; values of one name are joined."""
-        for raw, value in head.fields:
+        for raw, value in head.headers:
             name, text = raw.decode("ascii"), value.decode("latin-1")
             self.headers[name] = f"{self.headers[name]}, {text}" if name in self.headers else text
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.chats.transport.connection import Connection, WriteTracker, encode_head
+from batch.chats.transport.connection import Connection, WriteTracker
 
-HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+HEAD = h11.Request(method="POST", target="/", headers=[("Host", "x"), ("Content-Length", "2")])
 EARLY = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
 bodies = st.binary(max_size=300)
 
@@ -77,7 +77,7 @@ def exchange(pieces: list[bytes]) -> tuple[int, bytes, bool]:
             while (chunk := await connection.chunk()) is not None:
                 body += chunk
             connection.finish()
-            return head.status, body, not wire.aborted
+            return head.status_code, body, not wire.aborted
         finally:
             await arriving
 
@@ -121,9 +121,7 @@ def test_noise_is_an_error_of_the_transport(noise: bytes) -> None:
 @given(st.binary(max_size=300))
 def test_writing_is_told_before_a_byte_is_written(body: bytes) -> None:
     """And all of the request goes out in one write."""
-    head = encode_head(
-        h11.Request(method="POST", target="/", headers=[("Host", "x"), ("Content-Length", str(len(body)))])
-    )
+    head = h11.Request(method="POST", target="/", headers=[("Host", "x"), ("Content-Length", str(len(body)))])
     wire = Wire()
     seen: list[bytes] = []
 
@@ -152,7 +150,7 @@ def test_a_connection_that_still_holds_some_of_a_request_ends(waiting: int) -> N
         connection.send(HEAD, b"{}", WriteTracker())
         wire.waiting = waiting
         connection.data_received(sized(b""))
-        assert (await connection.head()).status == 200
+        assert (await connection.head()).status_code == 200
         assert await connection.chunk() is None
         connection.finish()
         return wire.aborted
