@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from batch.app.inputs.staging import utc_now
 from batch.app.purge import wipe_ledger
@@ -83,7 +84,7 @@ def _find(ledger: Ledger, person: str) -> PersonReport:
     return PersonReport(
         ledger=ledger.location,
         ledger_option=ledger.option,
-        timezone=next((run.timezone for run in ledger.runs()), "UTC"),
+        timezone=ZoneInfo(next((run.timezone for run in ledger.runs()), "UTC")).key,
         record=ledger.people.find(person),
     )
 
