@@ -62,6 +62,16 @@ def test_the_first_screen_tells_how_it_went(show: Open, usual: Path) -> None:
     expect(page.locator(".verdict")).to_contain_text("exit code 4")
 
 
+def test_on_a_phone_what_arrived_stands_in_its_section_alone(show: Open, tmp_path: Path) -> None:
+    """The sentence about it would push the first thing to do below the fold."""
+    page = show(Made(rows=60, followed=True).page(tmp_path), viewport={"width": 360, "height": 740})
+    assert end_of(page, ".step >> nth=0") < 740
+    expect(page.locator(".head .wide")).to_be_hidden()
+    page.set_viewport_size({"width": 1366, "height": 768})
+    expect(page.locator(".head .wide")).to_contain_text("Delivered at least")
+    assert end_of(page, ".step >> nth=0") < 768
+
+
 @pytest.mark.parametrize("query", ["conceicao 7", "CONCEIÇÃO 7", "  joão   conceição 7 "])
 def test_accents_and_case_do_not_count(show: Open, usual: Path, query: str) -> None:
     """João Conceição is found however it is typed; several words must all be there."""
