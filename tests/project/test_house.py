@@ -81,7 +81,7 @@ LINES_OF_FEATURES = {
     "long paths of Windows, names of lists as a Mac writes them, files that init cannot write": 31,
     "ids of messages in the details of a report": 14,
     "writes of a group kind by kind": 29,
-    "next commands in the ledger that was named, the screen's language, rehearsals outside the hours, run --open": 141,
+    "next commands in the ledger that was named, the screen's language, rehearsals outside the hours, run --open": 142,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 439,
     "an interface of what differs between databases": 76,
 }
