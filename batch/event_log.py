@@ -22,9 +22,5 @@ sink = SimpleNamespace(**dict.fromkeys(LEVELS, drop))
 processors: list[Processor] = [drop]
 """Make lines of events; what is put into this list holds for loggers that are bound already."""
 log: FilteringBoundLogger = structlog.wrap_logger(
-    sink,
-    processors=processors,
-    wrapper_class=structlog.make_filtering_bound_logger(0),
-    context_class=dict[str, Any],
-    cache_logger_on_first_use=True,
-)
+    sink, processors=processors, wrapper_class=structlog.make_filtering_bound_logger(0), context_class=dict[str, Any]
+).bind()  # once: the lazy logger binds anew for each event

@@ -74,7 +74,8 @@ class ChatsClient:
         headers = request_headers(token, origin, {"Content-Type": "application/json"})
         raw = ((b"Host", self._url.netloc), *headers.raw)
         # A function, since an attribute with the headers would show the token.
-        self._head: Callable[[int], h11.Request] = lambda length: head_of_post(self._url.raw_path, raw, length)
+        path = self._url.raw_path
+        self._head: Callable[[int], h11.Request] = lambda length: head_of_post(path, raw, length)
         self._read_timeout = read_timeout
         self._connect_timeout = connect_timeout
         self._idle_limit = idle_limit
@@ -103,7 +104,7 @@ class ChatsClient:
         began = self._now()
         try:
             await self._drop_idle(began)
-            await self._transport.connect(self._url, self._connect_timeout)
+            await self._transport.connect(self._url, self._connect_timeout, ahead=True)
         except TRANSPORT_ERRORS as error:
             fault, detail = classify_error(error)
         else:

@@ -4,6 +4,7 @@ When an attempt starts, and what its verdict means for others, is decided in `se
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,9 @@ OnOutcome = Callable[[Job, Outcome, Verdict], None]
 CLOCK_SLACK = timedelta(minutes=5)
 """How far the wall clock may go back during a run."""
 _NOT_REACHED = (Reason.NOT_CONNECTED, Reason.WINDOW)
+WARM = 0.5
+"""Seconds within which idle connections are used in turn. One that is idle for a second is made anew, at the cost of
+half a post, so that the few of a steady run and the many of a busy moment are to stay in use."""
 RECORD_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to write an outcome or a release: losing either leaves its row `unknown`."""
 
@@ -69,13 +73,26 @@ class AttemptRunner:
         self._make_client = client
         self._loop = asyncio.get_running_loop()
         self._latest = now()
-        # The client used last is taken first: a few warm connections serve a slow run, and the cold ones close.
-        self._idle: list[ChatsPort] = []
+        self._warm: deque[tuple[float, ChatsPort]] = deque()
+        """Idle connections, used within WARM, with when they became idle."""
+        self._cold: list[ChatsPort] = []
+        """Those used longest ago first."""
 
     async def aclose(self) -> None:
         """Close the idle connections."""
-        while self._idle:
-            await self._idle.pop().aclose()
+        while client := self._take_idle():
+            await client.aclose()
+
+    def _take_idle(self) -> ChatsPort | None:
+        """Take an idle connection: in turn while all are warm, so that those of a burst stay so; else the warmest."""
+        while self._warm and self._warm[0][0] < self._loop.time() - WARM:
+            self._cold.append(self._warm.popleft()[1])
+        if self._warm:
+            return self._warm.popleft()[1]
+        return self._cold.pop() if self._cold else None
+
+    def _put_idle(self, client: ChatsPort) -> None:
+        self._warm.append((self._loop.time(), client))
 
     def check_clock(self) -> bool:
         """Stop the run and return False when the wall clock went back: caps, hours and the ledger's order need it."""
@@ -109,14 +126,14 @@ class AttemptRunner:
         started, began = self._loop.time(), self.now()
         client = None
         try:
-            client = self._idle.pop() if self._idle else self._make_client()
+            client = self._take_idle() or self._make_client()
             verdict = await client.connect()
         except (asyncio.CancelledError, Exception):
             await self.give_back(held, client)
             raise
         if verdict is None:
             return client
-        self._idle.append(client)
+        self._put_idle(client)
         return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began)
 
     async def post(
@@ -152,7 +169,7 @@ class AttemptRunner:
                 await self.give_back(held)
             raise
         finally:
-            self._idle.append(client)
+            self._put_idle(client)
         if verdict.signs is not None:
             self.answered.add(job.sender)
         self.reached = self.reached or verdict.finding.reason not in _NOT_REACHED
@@ -182,7 +199,7 @@ class AttemptRunner:
     async def give_back(self, held: Any, client: ChatsPort | None = None) -> None:
         """Release a claim with which nothing was posted, durably; its connection is idle again."""
         if client is not None:
-            self._idle.append(client)
+            self._put_idle(client)
         await self._write_patiently(lambda: self.ledger.release(held, None))
 
     async def release(self, job: Job, held: Any, verdict: Verdict) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 CUT_TO = 0.7
@@ -88,6 +89,7 @@ def earliest_start(pace: Pace, starts: Sequence[float]) -> float:
     return max(apart, starts[0] + _second(pace.wanted)) if len(starts) >= most else apart
 
 
+@lru_cache(maxsize=64)
 def sustained_rate(wanted: float) -> float:
     """Return the rate that `earliest_start` lets through in the long run: of fast rates up to 2 % less than wanted.
 
@@ -96,11 +98,13 @@ def sustained_rate(wanted: float) -> float:
     return min(wanted, EASE * most_in_a_second(wanted) / _second(wanted))
 
 
+@lru_cache(maxsize=64)
 def _second(wanted: float) -> float:
     """Return the seconds over which `earliest_start` counts starts."""
     return 1 + max(UNEVEN, 0.9 * (most_in_a_second(wanted) / wanted - 1))
 
 
+@lru_cache(maxsize=64)  # each of these is asked at every start, and a rate stays
 def most_in_a_second(rate: float) -> int:
     """Return the starts that any moving second may hold: the rate plus 1 %, or plus one where that is more."""
     return math.floor(max(rate + 1, rate * CATCH_UP))

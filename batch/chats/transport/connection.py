@@ -156,6 +156,11 @@ class Connection(asyncio.Protocol):
         """Seconds since it was made or last used; infinite while it is in use or closed."""
         return float("inf") if self._idle_since is None else time.monotonic() - self._idle_since
 
+    @property
+    def is_open(self) -> bool:
+        """True while it is idle and no end of it has come."""
+        return self._idle_since is not None and not self._ended and not self._transport.is_closing()
+
     async def is_clean(self) -> bool:
         """Return True when a request may be written at once: open, idle, and nothing to read.
 
@@ -165,7 +170,7 @@ class Connection(asyncio.Protocol):
         for _ in range(_TURNS_OF_A_READ):
             await asyncio.sleep(0)
         for _ in range(_MOST_TURNS):
-            if self._idle_since is None or self._ended or self._transport.is_closing():
+            if not self.is_open:
                 return False
             if self._has_bytes is None:
                 self._has_bytes = self._make_poll()

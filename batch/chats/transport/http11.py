@@ -76,15 +76,19 @@ class Http11Transport:
         if connection is not None:
             await connection.aclose()
 
-    async def connect(self, url: httpx.URL, seconds: float | None) -> Connection:
-        """Return the connection for the next request to `url`, to be written at once: the kept one, else a new one.
+    async def connect(self, url: httpx.URL, seconds: float | None, *, ahead: bool = False) -> Connection:
+        """Return the connection for the next request to `url`: the kept one, else a new one.
 
         Nothing is written but TLS's own and the request for a proxy's tunnel. Errors as of a request.
-        `seconds`: for each step (the connection, TLS, and again for both that a proxy adds); None: no limit.
+
+        Args:
+            url: where the request goes.
+            seconds: for each step (the connection, TLS, and again for both that a proxy adds); None: no limit.
+            ahead: the request is not written at once, so that nothing is gained by looking for bytes now.
         """
         if (kept := self._connection) is not None:
             known = url is self._url or (self._url is not None and _origin(url) == _origin(self._url))
-            if known and kept.idle_seconds <= self._idle_limit and await kept.is_clean():
+            if known and kept.idle_seconds <= self._idle_limit and (kept.is_open if ahead else await kept.is_clean()):
                 return kept
             kept.abort()
         self._connection, self._url = None, url

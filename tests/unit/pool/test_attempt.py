@@ -20,7 +20,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import StopCause
 from batch.model.verdicts import ChatSigns, Verdict
-from batch.pool.attempt import CLOCK_SLACK, Attempt, AttemptRunner
+from batch.pool.attempt import CLOCK_SLACK, WARM, Attempt, AttemptRunner
 from batch.pool.stop import StopSignal
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -212,7 +212,7 @@ def test_a_post_knows_whether_its_sender_had_an_answer(in_virtual_time: Timed) -
             )
             assert (attempt.verdict, attempt.milliseconds, attempt.late) == (answer, 1000, 0.5)
             found.append((runner.reached, set(runner.answered)))
-            assert runner._idle.pop() is wire
+            assert runner._take_idle() is wire
         assert found == [(False, set()), (True, set()), (True, {"s1"}), (True, {"s1"})]
         early = await runner.post(wire, JOB, "claim", print, due=asyncio.get_running_loop().time() + 9, closes=None)
         assert early.late == 0.0
@@ -236,7 +236,7 @@ def test_a_post_that_is_cut_off_is_unknown_only_if_a_byte_went_out(
             runner = runner_of(ledger, wire)
             note = lambda _job, outcome, _verdict: outcomes.append(outcome)  # noqa: E731
             await cancelled(runner.post(wire, JOB, "claim", note, due=0.0, closes=closes), after=1.0)
-            assert runner._idle == [wire]
+            assert runner._take_idle() is wire
 
         in_virtual_time(post())
         assert ledger.written == [written]
@@ -347,14 +347,18 @@ def test_an_outcome_is_shown_as_the_ledger_has_it(in_virtual_time: Timed, record
     assert ledger.written == [("record", "claim", Outcome.SUCCESS, Reason.CREATED, 7, NOON)]
 
 
-def test_the_connection_used_last_is_used_first(in_virtual_time: Timed) -> None:
-    """A few warm ones serve a slow run."""
+@pytest.mark.parametrize(("idle", "order"), [(WARM / 2, [0, 1, 2]), (WARM * 2, [2, 1, 0])])
+def test_warm_connections_are_used_in_turn_and_of_cold_ones_the_last(
+    in_virtual_time: Timed, idle: float, order: list[int]
+) -> None:
+    """All that a busy moment took stay warm while the rate needs them; a slow run keeps to a few."""
 
-    async def connect() -> None:
-        runner = runner_of(Notes(), Wire())
-        cold, warm = Wire(), Wire()
-        await runner.give_back("first", cold)
-        await runner.give_back("second", warm)
-        assert await runner.connect("third") is warm
+    async def connect() -> list[int]:
+        runner, wires = runner_of(Notes(), Wire()), [Wire() for _ in range(3)]
+        for wire in wires:
+            await runner.give_back("claim", wire)
+        await asyncio.sleep(idle)
+        taken = [runner._take_idle() for _ in wires]
+        return [number for each in taken for number, wire in enumerate(wires) if wire is each]
 
-    in_virtual_time(connect())
+    assert in_virtual_time(connect()) == order
