@@ -80,7 +80,7 @@ LINES_OF_FEATURES = {
     "commits that move apart, constants in the text of prepared statements": 20,
     "long paths of Windows, names of lists as a Mac writes them, files that init cannot write": 31,
     "ids of messages in the details of a report": 14,
-    "writes of a group kind by kind, warm connections in turn": 46,
+    "writes of a group kind by kind, warm connections in turn": 47,
     "next commands in the ledger that was named, the screen's language, rehearsals outside the hours, run --open": 142,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 585,
     "an interface of what differs between databases": 76,

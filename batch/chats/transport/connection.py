@@ -262,9 +262,11 @@ class Connection(asyncio.Protocol):
     async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """Return h11's next event; never NEED_DATA, because more bytes are waited for."""
         while True:
-            event = self._h11.next_event()
-            if event is not h11.NEED_DATA:
-                return event
+            # Before anything came, as behind most requests, the protocol need not be asked.
+            if self._unread or self._ended:
+                event = self._h11.next_event()
+                if event is not h11.NEED_DATA:
+                    return event
             await self._more()
 
     async def _more(self) -> None:
