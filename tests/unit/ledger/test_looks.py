@@ -14,7 +14,7 @@ from batch.ledger import FollowedMessage, FollowScope, Ledger, Owner, StagedRow,
 from batch.ledger.admin.purge import Scope
 from batch.ledger.storage.pseudonyms import MARK
 from batch.ledger.storage.schema import deliveries, messages, removals, rows, runs
-from batch.model.delivery import DeliveryState, Sighting
+from batch.model.delivery import FOLLOWED, DeliveryState, Sighting
 from batch.model.messages import message_key
 from batch.model.replies import OptOutWords, Reply, UndecidedReply
 from batch.model.runs import Run, Traits
@@ -79,6 +79,14 @@ def test_what_is_due(ledger: Ledger) -> None:
     assert (left.chat_id, left.message_id) == ("chat-2", "m-1")
     assert left.delivery is not None
     assert (left.delivery.state, left.delivery.looks) == ("sent", 1)
+
+
+def test_what_is_not_named_is_followed_for_31_days(ledger: Ledger) -> None:
+    """A day longer than to the last look, as the help has it."""
+    send(ledger, "r1", [2])
+    for hours, found in ((-1, 1), (1, 0)):
+        now = later(days=31, hours=hours)
+        assert len(due(ledger, now, since=now - FOLLOWED)) == found
 
 
 def test_only_a_chat_with_an_id_can_be_looked_into(ledger: Ledger) -> None:
