@@ -50,7 +50,7 @@ class TextGrid:
     delimiter: str
     has_mark: bool = False
     """The first line is `sep=;`, which Excel does not count."""
-    has_end_mark: bool = False
+    has_end_mark: bool
     """The last character is Ctrl-Z, which programs of DOS write; it is no row."""
     quote: str = '"'
     width: int | None = None
