@@ -257,6 +257,7 @@ def test_options_are_those_of_the_command_line(office: Office, monkeypatch: pyte
         batch.check(sheet, campaign, language="en")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there an error names the file alone, whatever its path")
 @pytest.mark.parametrize(
     "call",
     [
