@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import sys
 
 import pytest
@@ -17,3 +18,10 @@ limited_memory = pytest.mark.skipif(
     reason="macOS limits no memory of a process, and Wine takes a job's limits and ignores them",
 )
 """Mark of a test of a process that may have so much memory."""
+
+
+def split_command(command: str) -> list[str]:
+    """The words of a command that the program names, as this system's shell takes them."""
+    if os.name != "nt":
+        return shlex.split(command)
+    return [word.strip('"') for word in shlex.split(command, posix=False)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import shlex
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zipfile import ZipFile
@@ -13,6 +12,7 @@ from zipfile import ZipFile
 import pytest
 from office import Office
 from openpyxl import load_workbook
+from systems import split_command
 
 from batch.app import follow as following
 from batch.app import looks
@@ -113,7 +113,7 @@ def lists_say_what_arrived(office: Office, run: str, head: str) -> None:
     assert (
         "Cost of what was delivered, at least: BRL 3.15. Expected, if all that was accepted arrives: BRL 5.60." in texts
     )
-    code, out, err = office.type(*shlex.split(command)[1:])
+    code, out, err = office.type(*split_command(command)[1:])
     assert (code, "is on the list now" in out) == (0, True), err
     assert office.type("report", run)[1].count("suppress add") == 0
     assert office.type("suppress", "list")[1].count("+55 11 97110-0710") == 1

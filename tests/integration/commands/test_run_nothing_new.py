@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from office import Office, phones
+from systems import split_command
 
 from batch.app.runs import finish, old_reports
 
@@ -84,7 +84,7 @@ def test_what_check_says_each_night_is_counted_in_these_lines(office: Office) ->
     code, out, err = office.type(*office.command(sheet, campaign, "--quiet-unless-new"))
     assert (code, out, len(err.splitlines())) == (0, "", 3)
     (command,) = re.findall(r"2 notes on the sheet: wegly-batch (check .*)", err)
-    assert "unique_by" in office.type(*shlex.split(command))[1]
+    assert "unique_by" in office.type(*split_command(command))[1]
     assert len(office.sent()) == 1
 
 
