@@ -17,5 +17,6 @@ from batch.pool.deferred import NEVER
 from batch.pool.pacing import RetryRules
 from batch.pool.pool import NOTHING_SENT, Pool, PoolResult
 from batch.pool.ports import PoolSettings, Progress
+from batch.pool.sender import SenderPool
 from batch.pool.start_slots import precise_loop
 from batch.pool.stop import StopRules, StopSignal, stop_on_signals

@@ -60,10 +60,12 @@ class AttemptRunner:
         now: Callable[[], datetime],
         stop: StopSignal,
         look: Callable[[Job], Awaitable[bool]] | None = None,
+        is_stale: Callable[[Any], bool] | None = None,
     ) -> None:
-        """`client` makes a connection; `now` gives the wall clock in UTC; `look` is awaited right before each claim."""
+        """`client` makes a connection; `now` gives the wall clock in UTC; `look` and `is_stale` as of `Pool`."""
         self.ledger = ledger
         self.look = look
+        self.is_stale = is_stale
         self.now = now
         self.stop = stop
         self.answered: set[str] = set()

@@ -73,12 +73,17 @@ class Pool:
         progress: Progress,
         stop: StopSignal,
         look: Callable[[Job], Awaitable[bool]] | None = None,
+        is_stale: Callable[[Any], bool] | None = None,
+        prepare: Callable[[SenderPool], None] | None = None,
     ) -> None:
         """`client` makes a connection of its own; `now` gives the wall clock in UTC.
 
-        `look` is awaited right before each claim; False: it shows no failure that the message may replace.
+        `look` is awaited right before each claim; False: it shows no failure that the message may replace. `is_stale`
+        says of a claim, right before its post, that it may not be posted any more. `prepare` is called with each
+        sender's pool before it begins.
         """
-        self._runner = AttemptRunner(ledger=ledger, client=client, now=now, stop=stop, look=look)
+        self._runner = AttemptRunner(ledger=ledger, client=client, now=now, stop=stop, look=look, is_stale=is_stale)
+        self._prepare = prepare
         self._settings = settings
         self._progress = progress
         self._stop = stop
@@ -97,6 +102,8 @@ class Pool:
                 self._senders[sender] = SenderPool(
                     sender, runner=self._runner, settings=settings, progress=self._progress
                 )
+                if self._prepare is not None:
+                    self._prepare(self._senders[sender])
         tasks = [asyncio.create_task(sender.run(upto)) for sender in self._senders.values()]
         try:
             await self._finish(tasks)

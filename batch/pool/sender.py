@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -79,6 +80,16 @@ class SenderPool:
     def deferral(self) -> Deferral | None:
         """The soonest of the jobs passed over; None when none was."""
         return self._deferrals.soonest
+
+    @property
+    def pace(self) -> tuple[float, float]:
+        """Starts a second at the moment, and the end of the latest pause by the loop's clock."""
+        return self._slots.pace
+
+    def resume(self, *, wait: float, rate: float | None, done: int, errors: int) -> None:
+        """Go on where another process was: after `wait` seconds, at the rate that it was cut to, with its counts."""
+        self._slots.resume(wait, rate)
+        self._monitor.resume(done, errors)
 
     def summarize(self) -> SenderRun:
         """Return the sender's part of the run's result."""
@@ -213,7 +224,8 @@ class SenderPool:
         """Wait for the moment of the start; when it does not come, or this is cancelled, give the claim back."""
         started = False
         try:
-            started = await self._slots.start(slot)
+            is_stale = self._runner.is_stale
+            started = await self._slots.start(slot, partial(is_stale, held) if is_stale else None)
             # A job that waited past the end of its hours is passed over.
             started = started and self._hours.closed_until(job, self._runner.now()) is None
         finally:

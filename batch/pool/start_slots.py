@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from batch.pool import pacing
@@ -42,6 +43,18 @@ class StartSlots:
         self.cuts = 0
         """How often the rate was cut."""
 
+    @property
+    def pace(self) -> tuple[float, float]:
+        """Starts a second at the moment, and the end of the latest pause by the loop's clock."""
+        self._pace = pacing.recover_rate(self._pace, self._loop.time())
+        return self._pace.rate, self._pace.until
+
+    def resume(self, wait: float, rate: float | None) -> None:
+        """Make the first start in `wait` seconds, at a rate that was cut before. Before any slot is taken."""
+        self._pace = pacing.pause(self._pace, self._loop.time(), wait)
+        if rate is not None:
+            self._pace = self._pace._replace(rate=min(rate, self._pace.wanted))
+
     async def next_slot(self) -> StartSlot | None:
         """Wait until shortly before the next free slot; None when the run stops meanwhile."""
         while not self._stop.is_requested:
@@ -59,9 +72,10 @@ class StartSlots:
                 return slot
         return None
 
-    async def start(self, slot: StartSlot) -> bool:
+    async def start(self, slot: StartSlot, is_void: Callable[[], bool] | None = None) -> bool:
         """Wait for the exact moment of a start; False when the run stops or the sender was paused first.
 
+        `is_void` is asked at that moment: True leaves it to the next, so that what is too old keeps none waiting.
         When it is True the caller must start at once, without awaiting anything else.
         """
         if not await self._wait_until(slot.time):
@@ -72,6 +86,8 @@ class StartSlots:
                 if not await self._wait_until(earliest):
                     return False
             if slot.generation != self._pace.generation or self._stop.is_requested:
+                return False
+            if is_void is not None and is_void():
                 return False
             self._starts.append(self._loop.time())
             return True
@@ -90,12 +106,13 @@ class StartSlots:
         self.cuts += self._pace.cut_at != before
 
 
-def precise_loop() -> asyncio.AbstractEventLoop:
+def precise_loop(*, selects: bool = False) -> asyncio.AbstractEventLoop:
     """Return a new event loop whose timers do not fire early, so that starts stay spaced.
 
+    `selects`: on Windows too it is one that selects, which psycopg needs; it has room for some 500 connections there.
     The clock of Windows stands still for 15.6 ms at a time, and a loop there fires timers by so much too early.
     """
-    loop = asyncio.new_event_loop()
+    loop = asyncio.SelectorEventLoop() if selects else asyncio.new_event_loop()
     if sys.platform == "win32":
         loop.time = time.perf_counter  # type: ignore[method-assign]
         loop._clock_resolution = time.get_clock_info("perf_counter").resolution  # type: ignore[attr-defined]

@@ -41,6 +41,11 @@ class OutcomeMonitor:
         self._rules = rules
         self._done = self._errors = self._unknowns = self._template = 0
 
+    def resume(self, done: int, errors: int) -> None:
+        """Count outcomes of before, and how many of them were refused rows."""
+        self._done += done
+        self._errors += errors
+
     def add(self, verdict: Verdict) -> StopCause | None:
         """Count an outcome; return the cause to stop, or None."""
         self._done += 1

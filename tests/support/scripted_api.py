@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -144,9 +144,10 @@ class World:
         begin: datetime = BEGIN,
         wall: Callable[[float], float] = lambda passed: passed,
         rules: ContactLimits | None = None,
+        hooks: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> PoolResult:
-        """`wall`: seconds of the wall clock since `begin`, by those of the loop."""
+        """`wall`: seconds of the wall clock since `begin`, by those of the loop. `hooks`: more of the pool's."""
 
         async def work() -> PoolResult:
             loop = asyncio.get_running_loop()
@@ -160,6 +161,7 @@ class World:
                 now=lambda: begin + timedelta(seconds=wall(loop.time() - started)),
                 progress=self.progress,
                 stop=self.stop,
+                **(hooks or {}),
             )
             return await pool.run(limit)
 

@@ -1,0 +1,106 @@
+"""The pool of a lane: claims that are too old to be posted, and what its holder before has left to it."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+from scripted_api import REFUSED, Api, World, throttled
+
+from batch.model.outcomes import Outcome
+from batch.model.runs import StopCause
+from batch.pool import SenderPool
+
+
+def test_a_stale_claim_is_given_back_and_made_anew(world: World) -> None:
+    """The row goes a moment later, once; nothing was posted on the strength of the old claim."""
+    asked: list[Any] = []
+
+    def is_stale(held: Any) -> bool:
+        asked.append(held)
+        return len(asked) == 1
+
+    api = Api()
+    world.plan([2, 3])
+    sent = world.send(api, rate=10, concurrency=1, hooks={"is_stale": is_stale})
+    assert (sent.attempts, sent.cause) == (2, None)
+    assert sorted(row for _at, row in api.posts) == [2, 3]
+    assert [held.attempt for held in asked] == [1, 1, 1]
+    assert world.outcomes() == {Outcome.SUCCESS: 2}
+
+
+class Stalls:
+    """A ledger whose first claims come back late, all together, as after a machine that stood still."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self.until = asyncio.get_running_loop().time() + 12.0
+        self.begun: dict[str, float] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    async def claim(self, job: Any, now: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        self.begun[job.key] = loop.time()
+        await asyncio.sleep(max(0.0, self.until - loop.time()))
+        return await self._queue.claim(job, now)
+
+    def is_stale(self, held: Any) -> bool:
+        return asyncio.get_running_loop().time() - self.begun[held.key] > 2.5
+
+
+def test_stale_claims_keep_no_fresh_one_waiting(world: World) -> None:
+    """Else each would be stale when its turn comes, for ever, and nothing would be sent any more."""
+    made: list[Stalls] = []
+
+    def stalls(queue: Any) -> Stalls:
+        made.append(Stalls(queue))
+        return made[-1]
+
+    api = Api()
+    world.plan(range(2, 22))
+    world.send(api, attempts=stalls, rate=1.0, hooks={"is_stale": lambda held: made[0].is_stale(held)})  # noqa: PLW0108 - made later
+    assert world.outcomes() == {Outcome.SUCCESS: 20}
+    assert max(at for at, _row in api.posts) < made[0].until + 32
+
+
+def test_a_lane_begins_after_the_wait_and_at_the_rate_that_were_left_to_it(world: World) -> None:
+    """No start in a pause, and none too soon after those of the holder before; then the cut rate climbs."""
+
+    def resume(pool: SenderPool) -> None:
+        pool.resume(wait=7.0, rate=2.0, done=0, errors=0)
+
+    api = Api()
+    world.plan(range(2, 8))
+    world.send(api, rate=10, hooks={"prepare": resume})
+    times = [at for at, _row in api.posts]
+    assert times[0] >= 7.0
+    gaps = [later - at for at, later in pairwise(times)]
+    assert all(0.4 < gap <= 0.51 for gap in gaps)
+
+
+def test_the_pace_is_that_which_the_api_asked_for(world: World) -> None:
+    """So that it can be left to who takes the lane next."""
+    pools: list[SenderPool] = []
+    api = Api(script={2: [throttled(5.0)]})
+    world.plan([2])
+    seen: list[tuple[float, float]] = []
+    api.on_post = lambda _row: seen.append(pools[0].pace)
+    world.send(api, rate=10, hooks={"prepare": pools.append})
+    assert seen[0][0] == 10
+    rate, until = pools[0].pace
+    assert rate < 10
+    assert until >= 5.0
+
+
+def test_stop_rules_count_what_the_holder_before_has_sent(world: World) -> None:
+    """Else a lane that goes from worker to worker would never meet its share of errors."""
+
+    def resume(pool: SenderPool) -> None:
+        pool.resume(wait=0.0, rate=None, done=49, errors=20)
+
+    world.plan(range(2, 12))
+    sent = world.send(Api(script={2: [REFUSED]}), rate=10, concurrency=1, hooks={"prepare": resume})
+    assert (sent.cause, sent.attempts) == (StopCause.TOO_MANY_ERRORS, 1)
