@@ -17,7 +17,7 @@ from batch.app.inputs.campaign_sheet import (
 )
 from batch.app.inputs.plan_file import sha256_of
 from batch.app.runs.finish import RunReport
-from batch.app.runs.run_folder import is_run_folder
+from batch.app.runs.run_folder import find_copy, is_run_folder, remove_copy
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.control_characters import show_controls
@@ -99,6 +99,8 @@ def rewrite_report(name: str | None, settings: Settings, *, redacted: bool = Fal
             )
         if written.missing and (damage := ledger.find_damage()):
             raise damage
+        if run.finished and not redacted and find_copy(folder):
+            remove_copy(folder)
         index_problems = () if redacted else write_index(folder.parent, worded.language)
         written = replace(written, problems=(*written.problems, *index_problems))
         return RunReport(run=ledger.locate(run), tally=tally, folder=folder, written=written)
@@ -162,11 +164,10 @@ def _open_source(run: Run, folder: Path, ledger: Ledger) -> Iterator[SourceSheet
         problem = _("The folder {folder} takes no files: {error}.")
         raise SettingsError(problem.format(folder=folder, error=describe_os_error(error)), _(_REMEDY)) from None
     with inside as name:
-        yield _open_copy(run, Path(name), ledger)
+        yield _open_copy(run, find_copy(folder) or Path(run.sheet_path), Path(name), ledger)
 
 
-def _open_copy(run: Run, inside: Path, ledger: Ledger) -> SourceSheet:
-    original = Path(run.sheet_path)
+def _open_copy(run: Run, original: Path, inside: Path, ledger: Ledger) -> SourceSheet:
     try:
         # What was purged does not come back from the sheet.
         if run.purged is not None or sha256_of(original) != run.sheet_sha256:
@@ -178,8 +179,9 @@ def _open_copy(run: Run, inside: Path, ledger: Ledger) -> SourceSheet:
     try:
         if copy.sha256 == run.sheet_sha256:
             source = _fit_campaign(copy.path, run)
-            sheet = source.sheet if source else reopen_sheet(copy.path, run.sheet_options, shown_as=original.name)
-            name = show_controls(original.name)
+            shown_as = Path(run.sheet_path).name
+            sheet = source.sheet if source else reopen_sheet(copy.path, run.sheet_options, shown_as=shown_as)
+            name = show_controls(shown_as)
             message = sent_renderer(source, ledger) if source else _render_none if BODY in run.sheet_options else None
             return SourceSheet(path=copy.path, info=sheet.info, rows=sheet.rows, name=name, message=message)
     except SheetError:

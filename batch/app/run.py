@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batch.app.check import Check, summarise
 from batch.app.inputs.campaign_sheet import (
@@ -47,14 +47,16 @@ from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
 from batch.model.messages import is_loopback
-from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, StopCause
+from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
 from batch.model.sheets import limits_for
-from batch.pool import Pool, PoolResult, PoolSettings, RetryRules, StopRules, StopSignal, precise_loop, stop_on_signals
+from batch.pool import NOTHING_SENT, Pool, PoolResult, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
 
 if TYPE_CHECKING:
     from batch.app.runs.run_looks import RunLooks
 
+Submit = Callable[[Ledger, Run, Check, Any], None]
+"""Writes down a run for workers, in the transaction of a connection of the ledger."""
 _ROWS_IN_MEMORY = 1 << 24
 """Bytes of evaluated rows of one waiting sheet that stay in memory."""
 
@@ -84,7 +86,7 @@ class SheetRun:
 
     def __init__(self, sheet: Path, campaign: Campaign, settings: Settings, choices: Choices, now: datetime) -> None:
         self.sheet = sheet
-        self._campaign = campaign
+        self.campaign = campaign
         self._settings = settings
         self._choices = choices
         self._started = now
@@ -95,7 +97,7 @@ class SheetRun:
 
     def __enter__(self) -> SheetRun:
         with self._resources as opening:
-            campaign, endpoint = self._campaign, self._settings.endpoint
+            campaign, endpoint = self.campaign, self._settings.endpoint
             reports = self._settings.reports.absolute()
             folder = RunFolder(reports, fit_run_name(reports, self._started, campaign.slug))
             self._folder = opening.enter_context(folder)
@@ -118,10 +120,10 @@ class SheetRun:
 
     def evaluate(self) -> None:
         """Read the sheet to its end and keep its evaluated rows. Raises InputError as `stage_sheet` does."""
-        lists = open_lists(self._campaign, self._settings.only_allowed, self._choices.encoding)
+        lists = open_lists(self.campaign, self._settings.only_allowed, self._choices.encoding)
         with Ledger.for_reading(self._settings.ledger) as ledger:
             if not self._choices.accept_change:
-                refuse_changes(self._campaign, ledger, self._source.endpoint)
+                refuse_changes(self.campaign, ledger, self._source.endpoint)
             self._evaluated = spool = Spool(memory_bytes=_ROWS_IN_MEMORY, pack=_pack, unpack=_unpack)
             self._resources.callback(spool.close)
             missing = set(self._choices.rows or ())
@@ -139,12 +141,12 @@ class SheetRun:
         with self._resources:
             planned = self._plan(token, watcher)
             if isinstance(planned, FinishedRun):
-                return note_standing(planned, self._campaign.notify)
+                return note_standing(planned, self.campaign.notify)
             run, check, settings = planned.run, planned.check, self._settings
             log_path = planned.folder / "run.log"
             run_log = self._resources.enter_context(log_to(log_path, token=token, verbose=self._choices.verbose))
             log.info("run_begun", run=run.run, campaign=run.campaign, endpoint=run.endpoint, to_send=check.to_send)
-            stamped = not check.to_send or note_stamp(self._campaign, planned.ledger, run, to_send=check.to_send)
+            stamped = not check.to_send or note_stamp(self.campaign, planned.ledger, run, to_send=check.to_send)
             senders = len(check.senders)
             closed = check.forecast.seconds_closed if settings.wait else 0.0
             watcher.begin(Meter(total=check.to_send, senders=senders, wanted=check.rate * senders, closed=closed))
@@ -152,12 +154,12 @@ class SheetRun:
                 sent = send(
                     planned.ledger,
                     planned.owner,
-                    campaign=self._campaign,
+                    campaign=self.campaign,
                     token=token,
                     settings=settings,
-                    limit=self._choices.message_limit(self._campaign),
+                    limit=self._choices.message_limit(self.campaign),
                     watcher=watcher,
-                    canary=self._campaign.canary,
+                    canary=self.campaign.canary,
                     looks_again=self._choices.retry_undelivered,
                 )
             finally:
@@ -165,12 +167,28 @@ class SheetRun:
             finished = finish_run(planned, sent, stamped=stamped, trust_env=settings.trust_env)
             return replace(finished, problems=(*finished.problems, *watcher.problems, *filter(None, [run_log.problem])))
 
-    def _plan(self, token: Token, watcher: Watcher) -> PlannedRun | FinishedRun:
+    def submit(self, token: Token, watcher: Watcher, submit: Submit) -> FinishedRun | Run:
+        """Plan the run for workers, and return it; where nothing is left to send, end it here, as `execute` does. Once.
+
+        `submit` writes it down for them in the plan's transaction. Errors as of `execute`.
+        """
+        self._settings = replace(self._settings, wait=True)  # workers do
+        with self._resources:
+            planned = self._plan(token, watcher, submit)
+            if isinstance(planned, FinishedRun):
+                return note_standing(planned, self.campaign.notify)
+            stamped = note_stamp(self.campaign, planned.ledger, planned.run, to_send=planned.check.to_send)
+            if planned.check.to_send:
+                return planned.run
+            return finish_run(planned, NOTHING_SENT, stamped=stamped, trust_env=self._settings.trust_env)
+
+    def _plan(self, token: Token, watcher: Watcher, submit: Submit | None = None) -> PlannedRun | FinishedRun:
         """Judge every row and write the plan into the ledger, once the person agrees. Locks and ledger stay held.
 
-        Return the sheet's last run instead when nothing may be sent now and its report stands.
+        Return the sheet's last run instead when nothing may be sent now and its report stands. `submit`: workers are to
+        send it, who hold the locks of its senders while they do.
         """
-        settings, source, campaign = self._settings, self._source, self._campaign
+        settings, source, campaign = self._settings, self._source, self.campaign
         # A sheet that waited for others begins now: what is reported as its duration is its own.
         started = self._started if self._evaluated is None else utc_now()
         name = self._folder.path.name
@@ -202,14 +220,14 @@ class SheetRun:
             check = summarise(staged, settings)
             if not check.to_send and not is_changed and (standing := self._find_standing(ledger, check)):
                 return standing
-            senders = [sender_lock(sender, source.endpoint) for sender in check.senders]
+            senders = [sender_lock(sender, source.endpoint) for sender in (() if submit else check.senders)]
             self._resources.enter_context(ledger.hold(senders, owner))
             staged.staging.pause()
             if check.to_send and not watcher.confirm(check):
                 raise Declined(_("Nothing was sent: the question was answered with no."))
             opens = check.forecast.closed_until if check.to_send and not settings.wait else None
             if opens is not None and is_loopback(source.endpoint) and watcher.skip_hours(opens, campaign.timezone):
-                self._campaign = campaign.model_copy(update={"window": ()})
+                self.campaign = campaign.model_copy(update={"window": ()})
             elif opens is not None and watcher.wait_for_hours(opens, campaign.timezone):
                 self._settings = settings = replace(settings, wait=True)
             elif opens is not None and not is_changed and (standing := self._find_standing(ledger, check)):
@@ -222,8 +240,9 @@ class SheetRun:
                 options |= {PRICE: str(prices.per_message), CURRENCY: prices.currency}
             sheet = self._keep_sheet() if self._choices.is_frame else self.sheet
             run = describe_run(name, sheet, source, settings, started, sheet_options=options, report_dir=folder)
-            staged.staging.plan(run, owner, traits_of(campaign))
-        self._folder.keep()
+            also = partial(submit, ledger, run, check) if submit is not None and check.to_send else None
+            staged.staging.plan(run, owner, traits_of(campaign), also)
+        self._folder.keep(copy=also is not None)
         return PlannedRun(run=run, owner=owner, ledger=ledger, source=source, check=check, folder=self._folder.path)
 
     def _find_standing(self, ledger: Ledger, check: Check) -> FinishedRun | None:
@@ -287,7 +306,7 @@ def send(
             pool = Pool(
                 ledger=sending,
                 client=lambda: settings.make_client(ChatsClient, token, ssl_context=context),
-                settings=_pool_settings(campaign, settings),
+                settings=settings.pool(campaign),
                 now=utc_now,
                 progress=watcher,
                 stop=stop,
@@ -321,16 +340,3 @@ async def _sample(stop: StopSignal, looks: Callable[[], RunLooks]) -> None:
     began = utc_now()
     if await stop.sleep(SAMPLE_AFTER.total_seconds()):
         await looks().sample(began)
-
-
-def _pool_settings(campaign: Campaign, settings: Settings) -> PoolSettings:
-    """Take the campaign's numbers, unless options or environment set them."""
-    return PoolSettings(
-        rate=settings.rate or campaign.throttle.rate,
-        concurrency=settings.concurrency or campaign.throttle.concurrency,
-        retries=RetryRules(tries=campaign.stop.retries, seconds=campaign.stop.retry_for),
-        stop=StopRules(errors=campaign.stop.errors, unknowns=campaign.stop.unknowns),
-        hours=campaign.hours,
-        home=campaign.timezone,
-        wait=settings.wait,
-    )

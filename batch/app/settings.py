@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from batch.campaign import parse_rate
+from batch.campaign import Campaign, parse_rate
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
 from batch.i18n import _, describe_os_error
+
+if TYPE_CHECKING:
+    from batch.pool import PoolSettings
 
 __all__ = ["Settings", "Token", "parse_rate", "read_token", "token_expiry"]
 """The types and parsers of options are named here for the command line, too."""
@@ -56,6 +59,20 @@ class Settings:
             read_timeout=self.read_timeout,
             trust_env=self.trust_env,
             **more,
+        )
+
+    def pool(self, campaign: Campaign) -> "PoolSettings":
+        """Take the campaign's numbers for sending, unless options or environment set them."""
+        from batch.pool import PoolSettings, RetryRules, StopRules  # noqa: PLC0415 - for those that send
+
+        return PoolSettings(
+            rate=self.rate or campaign.throttle.rate,
+            concurrency=self.concurrency or campaign.throttle.concurrency,
+            retries=RetryRules(tries=campaign.stop.retries, seconds=campaign.stop.retry_for),
+            stop=StopRules(errors=campaign.stop.errors, unknowns=campaign.stop.unknowns),
+            hours=campaign.hours,
+            home=campaign.timezone,
+            wait=self.wait,
         )
 
     @property

@@ -115,14 +115,8 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
     were recorded stay.
     """
     ledger, run, campaign = planned.ledger, planned.run, planned.source.campaign
-    is_noted = _note_end(ledger, run, sent)
-    tally = ledger.tally(run.run)
-    exit_code = exit_code_of(tally.counts, stop_exit_code(sent.cause) if is_noted else ExitCode.STOPPED)
+    is_noted, exit_code, tally = note_end(ledger, run, sent)
     if is_noted:
-        try:
-            ledger.note_exit(run.run, exit_code)
-        except LedgerFailed:  # only `runs` shows it
-            log.exception("exit_code_not_noted")
         stamped = note_stamp(campaign, ledger, run) and stamped
     ended = ledger.locate(ledger.run(run.run) or run)
     ended = replace(ended, exit_code=exit_code, finished=ended.finished or utc_now())
@@ -163,11 +157,24 @@ def finish_run(planned: PlannedRun, sent: PoolResult, *, stamped: bool, trust_en
         sent=sent,
         warnings=planned.check.list_warnings,
         problems=(*stamp_problems, *index_problems),
-        notify_problems=_notify(campaign.notify, ended, tally, trust_env=trust_env),
+        notify_problems=notify(campaign.notify, ended, tally, trust_env=trust_env),
     )
 
 
-def _note_end(ledger: Ledger, run: Run, sent: PoolResult) -> bool:
+def note_end(ledger: Ledger, run: Run, sent: PoolResult) -> tuple[bool, ExitCode, Tally]:
+    """Note the end of a run, and return the exit code and the counts; the first is False when it could not be noted."""
+    is_noted = _note_sent(ledger, run, sent)
+    tally = ledger.tally(run.run)
+    exit_code = exit_code_of(tally.counts, stop_exit_code(sent.cause) if is_noted else ExitCode.STOPPED)
+    if is_noted:
+        try:
+            ledger.note_exit(run.run, exit_code)
+        except LedgerFailed:  # only `runs` shows it
+            log.exception("exit_code_not_noted")
+    return is_noted, exit_code, tally
+
+
+def _note_sent(ledger: Ledger, run: Run, sent: PoolResult) -> bool:
     """Note the end of the sending; False when the ledger takes no writes."""
     try:
         ledger.finish_run(
@@ -212,7 +219,7 @@ def note_standing(ended: FinishedRun, targets: NotifySection) -> FinishedRun:
     return replace(ended, notify_problems=tuple(filter(None, [problem])))
 
 
-def _notify(targets: NotifySection, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
+def notify(targets: NotifySection, run: Run, tally: Tally, *, trust_env: bool) -> tuple[str, ...]:
     """Write the metrics and post the summary, as far as the campaign asks for it; return a sentence for each failure.
 
     Takes some ten seconds at most; a signal ends it at once. Raises nothing for what fails.

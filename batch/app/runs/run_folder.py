@@ -19,6 +19,8 @@ from batch.model.runs import RUN_NAME
 
 _COPY = ".sheet"
 _ALIVE = "alive.lock"
+_NEEDED = "needed"
+"""Name of the mark beside a copy that is kept until its run's report is written."""
 _YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
 _ABANDONED = 3600.0
 """Seconds after which nothing writes to a file any more that was to become part of a report."""
@@ -63,7 +65,7 @@ class RunFolder:
 
     def __init__(self, reports: Path, run: str) -> None:
         self.path = reports.absolute() / run
-        self._kept = False
+        self._kept = self._keeps_copy = False
         self._alive = FileLock(self.path / _COPY / _ALIVE, timeout=0, mode=0o600)
 
     def __enter__(self) -> RunFolder:
@@ -77,7 +79,8 @@ class RunFolder:
 
     def __exit__(self, *_error: object) -> None:
         self._alive.release()
-        shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
+        if not self._keeps_copy:
+            shutil.rmtree(self.path / _COPY if self._kept else self.path, ignore_errors=True)
 
     def copy_sheet(self, sheet: Path, limits: Limits) -> SheetCopy:
         """Copy the sheet, so that the run reads one state of it whatever happens to the original. Raises SheetError."""
@@ -89,9 +92,24 @@ class RunFolder:
             raise _not_made(inside, error) from None
         return keep_copy(sheet, inside, limits=limits)
 
-    def keep(self) -> None:
-        """Keep the folder on exit: the run is in the ledger now."""
-        self._kept = True
+    def keep(self, *, copy: bool = False) -> None:
+        """Keep the folder on exit: the run is in the ledger now. `copy`: with the sheet, until a report was written."""
+        self._kept, self._keeps_copy = True, copy
+        if copy:
+            (self.path / _COPY / _NEEDED).touch(mode=0o600)
+
+
+def find_copy(folder: Path) -> Path | None:
+    """Return the copy of a run's sheet that was kept for its report; None when there is none."""
+    inside = folder / _COPY
+    if not (inside / _NEEDED).exists():
+        return None
+    return next(inside.glob(".sheet.*"), None)
+
+
+def remove_copy(folder: Path) -> None:
+    """Remove the copy of a sheet that was kept for a report, which is written."""
+    shutil.rmtree(folder / _COPY, ignore_errors=True)
 
 
 def _tidy(reports: Path) -> None:
@@ -108,7 +126,7 @@ def _tidy(reports: Path) -> None:
     for inside in reports.glob(f"*/{_COPY}"):
         lock = FileLock(inside / _ALIVE, timeout=0)
         with suppress(OSError, Timeout):
-            if time.time() - inside.stat().st_mtime < _YOUNG:
+            if time.time() - inside.stat().st_mtime < _YOUNG or (inside / _NEEDED).exists():
                 continue
             with lock:
                 pass

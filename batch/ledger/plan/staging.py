@@ -7,7 +7,7 @@ Staging writes only temporary tables, so a run that is sending is never kept wai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -306,10 +306,11 @@ class Staging:
         """Return the other campaign that messaged most people of this sheet since a moment, and how many; or None."""
         return rules.count_recent_contacts(self._connection, self._retries, history, since)
 
-    def plan(self, run: Run, owner: Owner, traits: Traits) -> int:
+    def plan(self, run: Run, owner: Owner, traits: Traits, also: Callable[[sa.Connection], None] | None = None) -> int:
         """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.
 
-        Durable on return. Raises LedgerFailed when it could not be written; then nothing of it was.
+        `also`: writes more in the same transaction. Durable on return. Raises LedgerFailed when it could not be
+        written; then nothing of it was.
         """
         self._connection.rollback()
         connection = self._connection.execution_options(wegly_read=False)
@@ -318,6 +319,8 @@ class Staging:
             with translate_write_failures(N_("planning the run"), remedy), connection.begin():
                 self._lookup.refresh(connection, endpoint=run.endpoint, campaign=run.campaign)
                 counter = write_plan(connection, self._retries, run, owner, traits)
+                if also is not None:
+                    also(connection)
         finally:
             self._connection.execution_options(**READ)
         database_of(self._connection).analyze(self._connection, messages, run_rows)
