@@ -21,6 +21,8 @@ Invariants:
 * Keys are keyed hashes, so that a message whose person was purged is still the same message.
 """
 
+from typing import TYPE_CHECKING
+
 from batch.ledger.admin.backup import LedgerContents, back_up, read_contents
 from batch.ledger.admin.people import PersonMessage, PersonRecord
 from batch.ledger.admin.purge import PurgeCounts, Scope
@@ -37,3 +39,6 @@ from batch.ledger.storage.locks import Owner, campaign_lock, follow_lock, sender
 from batch.ledger.storage.schema import State
 from batch.ledger.storage.staged_tables import StagedRow
 from batch.ledger.storage.suppression import SuppressionEntry
+
+if TYPE_CHECKING:  # who has a file needs none of it
+    from batch.ledger.send.lane_queue import LaneQueue

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -35,6 +36,9 @@ from batch.ledger.storage.writer import Writer
 from batch.model.contact_limits import ContactLimits
 from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import Run, SenderRun
+
+if TYPE_CHECKING:
+    from batch.ledger.send.lanes import Lanes
 
 
 class Ledger(RunReader):
@@ -112,7 +116,9 @@ class Ledger(RunReader):
 
     def hold(self, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
         """Hold the locks of `names` while a block runs. Raises Busy when another run has one."""
-        return database_of(self._engine).hold(self._engine, names, owner)
+        database, names = database_of(self._engine), list(names)
+        held = database.hold(self._engine, names, owner)
+        return held if database.file else self.lanes.hold_besides(held, names, owner)
 
     def lock_names(self) -> list[str]:
         """Return the names of the locks of all campaigns and senders in the ledger, sorted."""
@@ -137,6 +143,27 @@ class Ledger(RunReader):
         """Return the staging area for one sheet. Nothing is durable until its `plan`."""
         return Staging(self._engine, retries or RetryOptions(), self._planned)
 
+    # Workers
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Runs that workers send. Raises LedgerUnusable for a ledger in a file."""
+        if database_of(self._engine).file:
+            raise LedgerUnusable(
+                _("The ledger {path} is a file of this machine; workers need one on a server.").format(
+                    path=self.location
+                ),
+                _("Name a database of PostgreSQL with --ledger postgresql://host/database; or send with `run`."),
+            )
+        from batch.ledger.send.lanes import Lanes  # noqa: PLC0415 - for those that use workers
+
+        return Lanes(self._engine)
+
+    def for_lane(self) -> Ledger:
+        """Return this ledger with locks, and a session that claims, of its own; it is closed with this one."""
+        of_lane = database_of(self._engine).for_lane()  # type: ignore[attr-defined] # `lanes` refuses others
+        return Ledger(self._engine.execution_options(wegly_database=of_lane), self.location)
+
     # While it sends, and at its end
 
     @contextmanager
@@ -144,11 +171,15 @@ class Ledger(RunReader):
         self, owner: Owner, rules: ContactLimits | None = None, *, endpoint: str = ""
     ) -> Iterator[SendQueue]:
         """Open the queue of `owner`'s run at `endpoint`, with the campaign's contact limits, for one block."""
-        with connect_to_read(self._engine) as connection:
-            replaces = connection.scalar(sa.select(messages.c.key).where(IS_RETRY).limit(1)) is not None
-        limiter = ContactLimiter(rules or ContactLimits(), endpoint=endpoint, hashes=self.hashes, replaces=replaces)
+        limiter = self.make_limiter(rules or ContactLimits(), endpoint=endpoint)
         with Writer(self._engine) as writer:
             yield SendQueue(self._engine, writer, owner, limiter, planned=self._planned.get(owner.run))
+
+    def make_limiter(self, rules: ContactLimits, *, endpoint: str) -> ContactLimiter:
+        """Return the limits of a queue at `endpoint`, with counts of its own."""
+        with connect_to_read(self._engine) as connection:
+            replaces = connection.scalar(sa.select(messages.c.key).where(IS_RETRY).limit(1)) is not None
+        return ContactLimiter(rules, endpoint=endpoint, hashes=self.hashes, replaces=replaces)
 
     def finish_run(
         self,
@@ -172,6 +203,7 @@ class Ledger(RunReader):
         }
         with self._ending_run() as connection:
             connection.execute(sa.update(runs).where(runs.c.run == run).values(values))
+            connection.execute(sa.delete(run_senders).where(run_senders.c.run == run))  # of an end that was cut off
             if by_sender := [sender_values(run, each) for each in senders]:
                 connection.execute(sa.insert(run_senders), by_sender)
             scope = sa.select(runs.c.endpoint, runs.c.campaign).where(runs.c.run == run)

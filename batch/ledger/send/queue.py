@@ -4,6 +4,7 @@ import asyncio
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -66,10 +67,8 @@ class SendQueue:
 
     def row_of(self, count: int) -> int | None:
         """Return the row of the run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
-        query = sa.select(rows.c.row).select_from(_JOBS).where(*self._are_pending()).order_by(rows.c.row)
         with connect_to_read(self._engine) as connection:
-            found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
-        return found
+            return nth_job(connection, self._owner.run, count)
 
     def jobs(self, sender: str | None = None, *, upto: int | None = None) -> Iterator[Job]:
         """Yield the run's pending messages in the sheet's order. `sender`: None: of all; `upto`: the last row, or None.
@@ -81,7 +80,7 @@ class SendQueue:
         found = by_sender.get(sender, ()) if sender is not None else sorted(chain(*by_sender.values()))
         wanted = found if upto is None else found[: bisect_right(found, upto)]
         columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
-        query = sa.select(*columns).select_from(_JOBS).where(*self._are_pending()).order_by(rows.c.row)
+        query = sa.select(*columns).select_from(_JOBS).where(*_are_pending(self._owner.run)).order_by(rows.c.row)
         if sender is not None:  # a later plan may have given the message to another sender, whose limits are not ours
             query = query.where(messages.c.sender == sender)
         for some in pages(wanted, _PAGE):
@@ -89,9 +88,6 @@ class SendQueue:
                 page = connection.execute(query.where(rows.c.row.in_(some))).all()
             for key, row, of, payload, person in page:
                 yield Job(key=key, row=row, sender=of, payload=payload, person=person)
-
-    def _are_pending(self) -> tuple[sa.ColumnElement[bool], ...]:
-        return (*_of_run(self._owner.run), messages.c.state == State.PENDING.value)
 
     def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
         """Return the refusal of a message that a cap keeps back, by what is known without reading the ledger."""
@@ -121,6 +117,24 @@ class SendQueue:
         return future
 
 
+def nth_job(connection: sa.Connection, run: str, count: int) -> int | None:
+    """Return the row of a run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
+    query = sa.select(rows.c.row).select_from(_JOBS).where(*_are_pending(run)).order_by(rows.c.row)
+    found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
+    return found
+
+
+def has_jobs(connection: sa.Connection, run: str, sender: str, upto: int | None) -> bool:
+    """Return whether a message of a run waits to be sent by that sender. `upto`: the last row, or None."""
+    last = () if upto is None else (rows.c.row <= upto,)
+    which = (*_are_pending(run), messages.c.sender == sender, *last)
+    return connection.execute(sa.select(rows.c.row).select_from(_JOBS).where(*which).limit(1)).first() is not None
+
+
+def _are_pending(run: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (*_of_run(run), messages.c.state == State.PENDING.value)
+
+
 def _of_run(run: str) -> tuple[sa.ColumnElement[bool], ...]:
     """Rows of `run` whose messages it may send."""
     return (
@@ -139,8 +153,15 @@ def rows_by_sender(found: Iterable[Any]) -> JobRows:
     return job_rows
 
 
-def _read_job_rows(connection: sa.Connection, run: str) -> JobRows:
+def rows_of_sender(connection: sa.Connection, run: str, sender: str, upto: int | None) -> JobRows:
+    """Look up the jobs of one sender in a run that another process has planned. `upto`: the last row, or None."""
+    last = () if upto is None else (rows.c.row <= upto,)
+    return _read_job_rows(connection, run, messages.c.sender == sender, *last)
+
+
+def _read_job_rows(connection: sa.Connection, run: str, *which: sa.ColumnElement[bool]) -> JobRows:
     """Look up the jobs of a run that another process has planned."""
     query = sa.select(rows.c.row, messages.c.sender).select_from(_JOBS).order_by(rows.c.row)
-    query = query.where(*_of_run(run), messages.c.state.in_(_OPEN))
-    return rows_by_sender(connection.execute(query.execution_options(yield_per=1000)))
+    query = query.where(*_of_run(run), messages.c.state.in_(_OPEN), *which)
+    with closing(connection.execute(query.execution_options(yield_per=1000))) as found:
+        return rows_by_sender(found)

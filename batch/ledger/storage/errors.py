@@ -45,6 +45,7 @@ _AWAY = N_(
 _REMEDIES_OF_SERVER = {
     "08": _AWAY,
     "57P": _AWAY,
+    "25P03": _AWAY,
     "25006": N_(
         "The server only reads now: after a failover name the new primary with --ledger, then run the same command "
         "again: it sends only what is left."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -14,11 +15,13 @@ from batch.errors import LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.engine import Values, connect_to_read, create_tables, translate_failures
 from batch.ledger.storage.errors import describe, remedy_for
+from batch.ledger.storage.fleet_tables import fleet_metadata, lanes
 from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
 from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
 
 try:
     import psycopg
+    from psycopg.conninfo import make_conninfo
 except ImportError:
     raise LedgerUnusable(
         _("A ledger on PostgreSQL needs psycopg, which is not installed."),
@@ -30,6 +33,8 @@ except ImportError:
 
 SCHEMA = "wegly"
 _OLDEST_VERSION = 150_000
+_KNOWN = (8, SCHEMA_VERSION)
+"""Versions of the tables that may lack those of workers."""
 _SECRETS = ("password", "sslpassword")
 _SETTINGS = {
     "synchronous_commit": "on",
@@ -73,8 +78,6 @@ def _tables(wanted: sa.MetaData) -> sa.MetaData:
 class PostgresServer(LockingServer):
     """A database on a server of PostgreSQL, in a schema of its own."""
 
-    takes_sets = True
-
     def __init__(self, url: sa.URL) -> None:
         query = {name: value for name, value in url.query.items() if name not in _SECRETS and name != ACCEPT_ASYNC}
         self._url = url.set(drivername="postgresql+psycopg").difference_update_query([ACCEPT_ASYNC, "schema"])
@@ -99,8 +102,11 @@ class PostgresServer(LockingServer):
         with self._connecting(lasts=True) as engine:
             with connect_to_read(engine) as connection:
                 found = self._read_version(connection)
+                has_lanes = sa.inspect(connection).has_table(lanes.name)
             if found is None:
                 self._create(engine)
+            elif found in _KNOWN and not has_lanes:
+                self._add_lanes(engine)
             elif found != SCHEMA_VERSION:
                 raise LedgerUnusable(
                     _(
@@ -114,11 +120,8 @@ class PostgresServer(LockingServer):
     @contextmanager
     def _connecting(self, *, lasts: bool = False) -> Iterator[sa.Engine]:
         """Give an engine for a block, and translate its errors. `lasts`: it stays open unless the block fails."""
-        settings = {**_SETTINGS, "search_path": self._schema}
-        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        given = self._url.query.get("options", "")
-        more = {**_CONNECTING, "options": f"{given} {options}".strip(), "application_name": "wegly-batch"}
-        engine = sa.create_engine(self._url, connect_args=more, execution_options={"wegly_database": self}, **_WITHOUT)
+        more = {"connect_args": self._connect_args(), "execution_options": {"wegly_database": self}}
+        engine = sa.create_engine(self._url, **more, **_WITHOUT)
         sa.event.listen(engine, "begin", _begin)
         try:
             yield engine
@@ -135,6 +138,12 @@ class PostgresServer(LockingServer):
             raise
         if not lasts:
             engine.dispose()
+
+    def _connect_args(self) -> dict[str, Any]:
+        settings = {**_SETTINGS, "search_path": self._schema}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        given = self._url.query.get("options", "")
+        return {**_CONNECTING, "options": f"{given} {options}".strip(), "application_name": "wegly-batch"}
 
     def _read_version(self, connection: sa.Connection) -> int | None:
         """Return the version of the tables; None where there are none. Raises LedgerUnusable for an unfit server."""
@@ -158,6 +167,16 @@ class PostgresServer(LockingServer):
                 connection.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
                 locks_table.create(connection)
                 create_tables(connection, _tables(metadata), SCHEMA_VERSION)
+                _tables(fleet_metadata).create_all(connection)
+
+    def _add_lanes(self, engine: sa.Engine) -> None:
+        """Add the tables of workers to a ledger that was made before them. Once, also where two programs do it."""
+        with engine.begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
+            connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN IF NOT EXISTS claim_epoch INTEGER")
+            _tables(fleet_metadata).create_all(connection)
+            named = meta.c.name == "schema_version"
+            connection.execute(sa.update(meta).where(named).values(value=str(SCHEMA_VERSION)))
 
     @contextmanager
     def open_read_only(self) -> Iterator[Any]:
@@ -190,6 +209,19 @@ class PostgresServer(LockingServer):
     def tables(self, wanted: sa.MetaData) -> sa.MetaData:
         """Return the tables as `Database.tables`."""
         return _tables(wanted)
+
+    # Workers
+
+    def for_lane(self) -> PostgresServer:
+        """Return the same database with a claiming session, and locks, of its own."""
+        lane = copy(self)
+        lane._claiming, lane._held, lane._is_writing, lane._is_doubtful = None, set(), False, False
+        return lane
+
+    def conninfo(self, name: str) -> str:
+        """Return what psycopg connects by, with the settings of this ledger's sessions, and a name for the server."""
+        given = self._url.translate_connect_args(database="dbname", username="user") | dict(self._url.query)
+        return make_conninfo(**{**given, **self._connect_args(), "application_name": name})
 
     # Single connections
 

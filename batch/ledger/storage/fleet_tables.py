@@ -1,0 +1,56 @@
+"""The tables of runs that workers send. A ledger on PostgreSQL alone has them."""
+
+import sqlalchemy as sa
+
+from batch.ledger.storage.schema import UtcTime
+
+fleet_metadata = sa.MetaData()
+
+submissions = sa.Table(
+    "submissions",
+    fleet_metadata,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("queue", sa.Text, nullable=False),
+    sa.Column("lock", sa.Text, nullable=False),
+    sa.Column("format", sa.Integer, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("upto", sa.Integer),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("cause", sa.Text),
+    sa.Column("findings", sa.Text),
+    sa.Column("submitted", UtcTime, nullable=False),
+    sa.Column("closed", UtcTime),
+)
+"""One per submitted run. `queue`: which workers may send it, those with its token. `lock`: the name of its campaign's
+lock, which an open submission stands for. `settings`: what a worker needs of the campaign, in the form `format`.
+`upto`: the last row that may be sent. `cause`, `findings`: why all of it stops. `closed`: its end is noted; null while
+open."""
+
+lanes = sa.Table(
+    "lanes",
+    fleet_metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("submissions.run"), nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("lock", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_at", UtcTime),
+    sa.Column("host", sa.Text),
+    sa.Column("pid", sa.Integer),
+    sa.Column("since", UtcTime),
+    sa.Column("taken_over", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("achieved_rate", sa.Float),
+    sa.Column("slowed", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("rate", sa.Float),
+    sa.Column("paused_until", UtcTime),
+    sa.Column("cause", sa.Text),
+    sa.Column("findings", sa.Text),
+    sa.Column("pending_findings", sa.Text),
+    sa.PrimaryKeyConstraint("run", "sender"),
+)
+"""One per sender of a submitted run. `lock`: the number of the sender's lock on the server. `state`: a `LaneState`.
+`epoch`: how often it was taken; each of its claims carries it. `next_at`: when a resting one goes on. `host`, `pid`,
+`since`: who took it last. `taken_over`: how often from a worker that was lost. `rate`, `paused_until`: the pace that
+the API asked for, for who takes it next. `attempts` to `pending_findings`: as of `SenderRun`; `findings`: the answer
+that stopped it."""

@@ -1,0 +1,100 @@
+"""Lanes: one sender of one run, as workers send it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from batch.model.reasons import Finding
+from batch.model.runs import SenderRun
+
+
+class LaneState(StrEnum):
+    """State of a lane as its row has it."""
+
+    WAITING = "waiting"
+    """For a worker."""
+    SENDING = "sending"
+    """A worker has it; where that one is lost, until another takes it."""
+    RESTING = "resting"
+    """Until a moment: the hours or a cap keep its rows back."""
+    STOPPED = "stopped"
+    """By a cause, before its rows were done."""
+    DONE = "done"
+
+    @property
+    def is_open(self) -> bool:
+        """True while its rows may still be sent."""
+        return self not in (LaneState.STOPPED, LaneState.DONE)
+
+
+OPEN_STATES = tuple(state.value for state in LaneState if state.is_open)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lane:
+    """A lane at one moment."""
+
+    run: str
+    sender: str
+    state: LaneState
+    is_held: bool
+    """A worker holds its sender's lock, for this run or another."""
+    next_at: datetime | None = None
+    """When a resting one goes on."""
+    host: str | None = None
+    pid: int | None = None
+    since: datetime | None = None
+    """When that worker took it."""
+    taken_over: int = 0
+    """How often it was taken from a worker that was lost."""
+    rate: float | None = None
+    """Starts a second at the moment, where the API asked for fewer than wanted."""
+    sent: SenderRun
+    """What it did so far."""
+    finding: Finding | None = None
+    """The answer or error that stopped it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """A run that was given to workers."""
+
+    run: str
+    queue: str
+    """Which workers may send it: those with its token."""
+    format: int
+    """Form of `settings`."""
+    settings: str
+    upto: int | None
+    """The last row that may be sent; None: all."""
+    total: int
+    """Messages that it set out to send."""
+    submitted: datetime
+    closed: datetime | None = None
+    """When its end was noted; None while it is open."""
+    cause: str | None = None
+    """Why all of it stops."""
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TakenLane:
+    """A lane that this process has taken, and what its holder before left to it."""
+
+    epoch: int
+    submission: Submission
+    wait: float
+    """Seconds before the first start: the moving second belongs to the holder before."""
+    pause: float
+    """Seconds of a pause that the API asked for."""
+    rate: float | None
+    done: int
+    """Rows of the lane that have come to an end."""
+    errors: int
+    """Of these, rows that the API refused."""
+    offset: float
+    """Seconds that the server's clock is ahead of this machine's."""
+    rows: Mapping[str, Any]
+    """The sender, and the rows of the sheet that are its jobs, ascending."""

@@ -1,0 +1,370 @@
+"""Lanes on PostgreSQL: one holder at a time, whose claims are its own, and what it leaves to the next."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from postgres import Cluster, new_ledger
+
+from batch.errors import Busy, LedgerFailed, LedgerUnusable
+from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, campaign_lock, sender_lock
+from batch.ledger.send import lane_queue
+from batch.ledger.send.claims import Claim
+from batch.ledger.send.lane_queue import LaneQueue
+from batch.model.contact_limits import ContactLimits
+from batch.model.lanes import LaneState, TakenLane
+from batch.model.messages import message_key
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, Reason
+from batch.model.runs import Run, SenderRun, Traits
+from batch.model.verdicts import ChatSigns, Verdict
+
+ENDPOINT, SENDER, NAME = "http://127.0.0.1:9", "s1", "20261103T120000Z-teste-0001"
+TRAITS = Traits(unique_by=(), region="BR", phone_rule=1, template="saudacao (pt_BR)")
+ACCEPTED = Verdict(
+    outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200, signs=ChatSigns(chat_id="chat-1")
+)
+NOTHING = SenderRun(sender=SENDER, attempts=0, achieved_rate=None)
+
+
+@pytest.fixture
+def ledger(postgres: Cluster) -> Iterator[Ledger]:
+    """A ledger with a submitted run of two rows of one sender."""
+    with Ledger.open(new_ledger(postgres)) as opened:
+        submit(opened, NAME, ("+5511988887001", "+5511988887002"))
+        yield opened
+
+
+def run_named(name: str) -> Run:
+    return Run(
+        run=name,
+        campaign="teste",
+        endpoint=ENDPOINT,
+        sheet_path="/sheets/contatos.csv",
+        sheet_sha256="0" * 64,
+        version="0",
+        started=datetime.now(UTC),
+    )
+
+
+def submit(ledger: Ledger, name: str, people: Iterable[str], *, limit: int | None = None) -> None:
+    rows = [
+        StagedRow(
+            row=row,
+            key=message_key(endpoint=ENDPOINT, campaign="teste", person=person),
+            person=person,
+            payload="{}",
+            request_hash=person,
+            sender=SENDER,
+        )
+        for row, person in enumerate(people, 2)
+    ]
+
+    def also(connection: Any) -> None:
+        of_run = {"queue": "q", "form": 1, "settings": "{}", "senders": [SENDER], "total": len(rows), "limit": limit}
+        ledger.lanes.submit(connection, run_named(name), **of_run)  # type: ignore[arg-type]
+
+    with ledger.stage(RetryOptions()) as staging:
+        staging.add(rows)
+        staging.judge(endpoint=ENDPOINT)
+        staging.plan(run_named(name), Owner.here(name), TRAITS, also)
+
+
+class Holder:
+    """A process that has, or tries to get, the lane."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger.for_lane()
+        self.held = ExitStack()
+
+    def take(self) -> TakenLane | None:
+        owner = Owner.here(NAME)
+        self.held.enter_context(self.ledger.hold([sender_lock(SENDER, ENDPOINT)], owner))
+        taken = self.ledger.lanes.take(run_named(NAME), SENDER, owner)
+        if taken is not None:
+            self.owner, self.rows = replace(owner, epoch=taken.epoch), taken.rows
+        return taken
+
+    def sending(self, work: Callable[[LaneQueue], Awaitable[Any]]) -> Any:
+        """Do something with the lane's queue."""
+
+        async def with_queue() -> Any:
+            limiter = self.ledger.make_limiter(ContactLimits(), endpoint=ENDPOINT)
+            with self.ledger.lanes.open_queue(self.owner, limiter, self.rows) as queue:
+                return await work(queue)
+
+        return asyncio.run(with_queue())
+
+    def claim(self, row: int = 2) -> Claim:
+        async def work(queue: LaneQueue) -> Any:
+            (job,) = [job for job in queue.jobs(SENDER) if job.row == row]
+            return await queue.claim(job, datetime.now(UTC))
+
+        claim: Claim = self.sending(work)
+        assert isinstance(claim, Claim)
+        return claim
+
+    def meet_the_loss(self) -> None:
+        with pytest.raises(LedgerFailed):
+            self.sending(lambda queue: queue.beat(SENDER, None, None))
+
+    def leave(self, state: LaneState = LaneState.WAITING) -> LaneState | None:
+        return self.ledger.lanes.leave((NAME, SENDER), self.owner.epoch, state, NOTHING)
+
+
+@pytest.fixture
+def hold(ledger: Ledger) -> Iterator[Callable[[], Holder]]:
+    """Make holders, whose locks are freed at the end."""
+    made: list[Holder] = []
+
+    def make() -> Holder:
+        made.append(Holder(ledger))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.held.close()
+
+
+def end_sessions(postgres: Cluster) -> None:
+    """What a server that restarts, or a lost connection, does to all sessions that hold locks."""
+    with closing(psycopg.connect(postgres.url, autocommit=True)) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+        )
+
+
+def outcomes(ledger: Ledger) -> list[str]:
+    return [result.outcome.value for result in ledger.results(NAME)]
+
+
+def test_one_holder_at_a_time(hold: Callable[[], Holder]) -> None:
+    """Who comes while another has the sender leaves the lane to it."""
+    first, second = hold(), hold()
+    assert first.take() is not None
+    with pytest.raises(Busy):
+        second.take()
+    first.held.close()
+    taken = second.take()
+    assert taken is not None
+    assert taken.epoch == 2
+
+
+def test_a_lost_session_claims_nothing_and_leaves_nothing(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """It is never replaced silently: another may have the lane, and its word counts."""
+    first, second = hold(), hold()
+    first.take()
+    end_sessions(postgres)
+    with pytest.raises(LedgerFailed):
+        first.claim()
+    taken = second.take()
+    assert taken is not None
+    assert taken.epoch == 2
+    with pytest.raises(LedgerFailed):
+        first.leave(LaneState.DONE)
+    assert ledger.lanes.lanes(NAME)[0].state is LaneState.SENDING
+    assert ledger.lanes.lanes(NAME)[0].taken_over == 1
+
+
+def test_open_claims_of_the_holder_before_are_unknown_until_it_knows_better(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """Its outcome corrects `unknown` without any lock; nothing else of it changes what the new holder has."""
+    first, second = hold(), hold()
+    first.take()
+    held = first.claim()
+    end_sessions(postgres)
+    second.take()
+    assert outcomes(ledger) == ["unknown", "pending"]
+    assert ledger.lanes.outcomes(NAME) == {Outcome.UNKNOWN: 1}
+    first.meet_the_loss()
+    assert first.sending(lambda queue: queue.record(held, ACCEPTED, duration_ms=5)) is Outcome.SUCCESS
+    assert outcomes(ledger) == ["success", "pending"]
+
+
+def test_who_had_the_lane_before_takes_back_no_claim_of_the_new_holder(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """A claim whose commit was doubtful is withdrawn: the new holder's claim of the same key stays under its post."""
+    first, second = hold(), hold()
+    first.take()
+    held = first.claim()
+    assert first.sending(lambda queue: queue.release(held, None))
+    end_sessions(postgres)
+    second.take()
+    again = second.claim()
+    first.meet_the_loss()
+    assert (again.key, again.attempt) == (held.key, held.attempt)
+    assert not first.sending(lambda queue: queue.withdraw(held.key))
+    assert not first.sending(lambda queue: queue.release(held, None))
+    assert second.sending(lambda queue: queue.record(again, ACCEPTED, duration_ms=5)) is Outcome.SUCCESS
+
+
+def test_a_claim_that_comes_back_from_a_lost_holder_is_sent_by_the_next(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """It was taken for dead, and lives: what it certainly did not send waits again, and the lane is not done yet."""
+    first, second = hold(), hold()
+    first.take()
+    held = first.claim()
+    end_sessions(postgres)
+    second.take()
+    other = second.claim(3)
+    second.sending(lambda queue: queue.record(other, ACCEPTED, duration_ms=5))
+    first.meet_the_loss()
+    assert first.sending(lambda queue: queue.release(held, None))
+    result = next(iter(ledger.results(NAME)))
+    assert (result.outcome, result.reason) == (Outcome.PENDING, Reason.WAITING.value)
+    assert second.leave(LaneState.DONE) is LaneState.WAITING
+    second.held.close()
+    third = hold()
+    third.take()
+    assert third.claim().key == held.key
+
+
+def test_the_server_ends_a_session_over_which_nothing_comes(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stands still loses its lane, and so does an event loop that gives no beat."""
+    monkeypatch.setattr(lane_queue, "LEASE", 0.5)
+    first, second = hold(), hold()
+    first.take()
+    with closing(psycopg.connect(postgres.url, autocommit=True)) as connection:
+        held = "SELECT count(*), pg_sleep(0.02)::text FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+        assert any(connection.execute(held).fetchone() == (0, "") for _look in range(300))
+    with pytest.raises(LedgerFailed):
+        first.claim()
+    assert second.take() is not None
+
+
+def test_a_beat_keeps_the_session_and_hears_that_the_run_is_to_stop(ledger: Ledger, hold: Callable[[], Holder]) -> None:
+    """`cancel` is heeded by the next beat, also of a lane that has nothing to claim at the moment."""
+    holder = hold()
+    holder.take()
+    assert holder.sending(lambda queue: queue.beat(SENDER, None, None)) == (None, None)
+    assert ledger.lanes.stop(NAME, "interrupted")
+    assert holder.sending(lambda queue: queue.beat(SENDER, None, None)) == ("interrupted", None)
+
+
+def test_the_next_holder_goes_on_at_the_pace_of_the_one_before(ledger: Ledger, hold: Callable[[], Holder]) -> None:
+    """The second before belongs to that one; a pause and a rate that the API asked for hold on."""
+    first, second, third = hold(), hold(), hold()
+    fresh = first.take()
+    assert fresh is not None
+    assert (fresh.wait, fresh.pause, fresh.rate, fresh.done) == (0.0, 0.0, None, 0)
+    until = datetime.now(UTC) + timedelta(seconds=60)
+    first.sending(lambda queue: queue.beat(SENDER, 2.5, until))
+    held = first.claim()
+    first.sending(lambda queue: queue.record(held, ACCEPTED, duration_ms=5))
+    first.held.close()
+    taken = second.take()
+    assert taken is not None
+    assert 0.5 < taken.wait <= 1.05
+    assert 50 < taken.pause <= 60
+    assert (taken.rate, taken.done, taken.errors) == (2.5, 1, 0)
+    second.sending(lambda queue: queue.beat(SENDER, None, None))
+    second.held.close()
+    later = third.take()
+    assert later is not None
+    assert (later.pause, later.rate) == (0.0, None)
+
+
+def test_a_claim_is_stale_after_half_the_lease(hold: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its age counts from before its transaction, by a clock that goes on in sleep and by the wall clock."""
+    now = [100.0, 1000.0]
+    monkeypatch.setattr(lane_queue, "clocks", lambda: (now[0], now[1]))
+    holder = hold()
+    holder.take()
+
+    async def work(queue: LaneQueue) -> list[bool]:
+        found = []
+        for row, (later, wall) in enumerate(((2.0, 2.0), (0.0, 2.6))):
+            job = list(queue.jobs(SENDER))[0 if row == 0 else -1]
+            held = await queue.claim(job, datetime.now(UTC))
+            now[0] += later
+            now[1] += wall
+            found += [queue.is_stale(held), queue.is_stale(held)]
+        return found
+
+    assert holder.sending(work) == [False, True, True, True]
+
+
+def test_an_open_submission_is_the_lock_of_its_campaign(ledger: Ledger, hold: Callable[[], Holder]) -> None:
+    """Another run, a settlement or a purge of the campaign is refused, by a message that names run and workers."""
+    lock = [campaign_lock("teste", ENDPOINT)]
+    with pytest.raises(Busy, match=rf"none of them at the moment.*{NAME}"), ledger.hold(lock, Owner.here("other")):
+        pass
+    hold().take()
+    with pytest.raises(Busy, match=Owner.here("").host), ledger.hold(lock, Owner.here("other")):
+        pass
+    with ledger.for_lane().hold(lock, Owner.here(NAME)):
+        pass
+    ledger.lanes.close(NAME)
+    with ledger.for_lane().hold(lock, Owner.here("other")):
+        pass
+
+
+def test_a_lane_that_ended_is_taken_no_more(ledger: Ledger, hold: Callable[[], Holder]) -> None:
+    """Whatever the queue still says."""
+    first, second = hold(), hold()
+    first.take()
+    for row in (2, 3):
+        held = first.claim(row)
+        first.sending(lambda queue, held=held: queue.record(held, ACCEPTED, duration_ms=5))
+    assert first.leave(LaneState.DONE) is LaneState.DONE
+    first.held.close()
+    assert ledger.lanes.free_lanes("q") == []
+    assert second.take() is None
+
+
+def test_a_limit_is_turned_into_a_last_row(postgres: Cluster) -> None:
+    """All lanes of a run stop at the same row of the sheet, without counting together."""
+    with Ledger.open(new_ledger(postgres)) as ledger:
+        submit(ledger, NAME, ("+5511988887001", "+5511988887002", "+5511988887003"), limit=2)
+        holder = Holder(ledger)
+        taken = holder.take()
+        holder.held.close()
+    assert taken is not None
+    assert [list(rows) for rows in taken.rows.values()] == [[2, 3]]
+
+
+def test_a_ledger_of_the_version_before_gets_lanes(postgres: Cluster) -> None:
+    """On PostgreSQL too its people stay known, and it can be sent by workers from then on."""
+    url = new_ledger(postgres)
+    with Ledger.open(url) as ledger:
+        submit(ledger, NAME, ("+5511988887001",))
+    options = f"-c search_path={url.rpartition('=')[2]}"
+    with closing(psycopg.connect(postgres.url, autocommit=True, options=options)) as connection:
+        connection.execute("DROP TABLE lanes, submissions")
+        connection.execute("ALTER TABLE messages DROP COLUMN claim_epoch")
+        connection.execute("UPDATE meta SET value = '8' WHERE name = 'schema_version'")
+    with Ledger.open(url) as ledger:
+        assert outcomes(ledger) == ["pending"]
+        assert ledger.lanes.open_runs() == []
+
+
+def test_a_ledger_in_a_file_has_no_lanes_and_loads_nothing_of_them(tmp_path: Any) -> None:
+    """Who has a spreadsheet and one machine installs nothing more."""
+    code = (
+        "import sys\n"
+        "from batch.ledger import Ledger\n"
+        f"with Ledger.open('sqlite:///{tmp_path / 'l.sqlite3'}') as ledger: list(ledger.runs())\n"
+        "import batch.app.run\n"
+        "print([name for name in sys.modules if name.startswith(('psycopg', 'procrastinate', 'batch.fleet',"
+        " 'batch.app.fleet', 'batch.ledger.send.lanes', 'batch.ledger.storage.fleet_tables'))])"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+    with Ledger.open(f"sqlite:///{tmp_path / 'l.sqlite3'}") as ledger, pytest.raises(LedgerUnusable, match="postgres"):
+        ledger.lanes  # noqa: B018 - it raises
