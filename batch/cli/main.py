@@ -35,6 +35,11 @@ _COMMANDS = {
     "check": N_("Check a sheet against its campaign, with examples; sends nothing."),
     "plan": N_("Freeze what would be sent, to send exactly that later."),
     "run": N_("Send what is left of a sheet, and write the report."),
+    "submit": N_("Give a sheet to workers, which send it from any machine."),
+    "worker": N_("Send what was submitted, until it is stopped."),
+    "status": N_("Show how far workers are."),
+    "watch": N_("Show the progress of a submitted run, and write its report."),
+    "cancel": N_("End a submitted run."),
     "follow": N_("Look what arrived, who answered and who opted out."),
     "report": N_("Write the report of a run again."),
     "runs": N_("List the runs of the ledger."),
@@ -47,6 +52,9 @@ _COMMANDS = {
     "completion": N_("Print what completes commands and options in your shell."),
 }
 """Names of commands, which are also those of their modules, with their lines in the overview."""
+
+_ELSEWHERE = {"status": ("watch", "status_command"), "cancel": ("watch", "cancel_command")}
+"""Commands that share a module, with its name and theirs in it."""
 
 _BEGIN_WITH = """
   wegly-batch demo
@@ -64,7 +72,8 @@ class _Commands(TranslatedGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"batch.cli.commands.{cmd_name}").command
+        module, name = _ELSEWHERE.get(cmd_name, (cmd_name, "command"))
+        command: click.Command = getattr(import_module(f"batch.cli.commands.{module}"), name)
         add_language_option(command)
         return command
 

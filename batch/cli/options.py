@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
@@ -79,6 +80,14 @@ class TextParam(click.ParamType[T]):
             self.fail(f"{value!r}: {error}." if self._names_value else f"{error}.", param, ctx)
 
 
+def _parse_clock(text: str) -> time:
+    """Parse HH:MM."""
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - of the campaign's time zone
+    except ValueError:
+        raise ValueError(_("allowed is a time like 18:00")) from None
+
+
 def timeout_option(text: str) -> Callable[[F], F]:
     """Return the option `--read-timeout`, in seconds; `text` is its help."""
     return lasting_option(
@@ -118,6 +127,9 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
         metavar="URL",
         help="The API's address. [default: https://api.wegly.com.br]",
     ),
+    "concurrency": lasting_option(
+        "--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most."
+    ),
     "campaign": click.option(
         "-c",
         "--campaign",
@@ -153,6 +165,24 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
     ),
     "limit": click.option(
         "--limit", type=click.IntRange(1, 1_000_000_000), metavar="N", help="Send at most N messages of each sheet."
+    ),
+    "not-after": lasting_option(
+        "--not-after",
+        type=TextParam("clock", _parse_clock, time),
+        metavar="HH:MM",
+        help="Send nothing when it is later than this (until midnight): for cron.",
+    ),
+    "plan": click.option(
+        "--plan", type=SHEET, metavar="PLAN", help="Send exactly the messages of a plan (`wegly-batch plan`)."
+    ),
+    "plan-hash": click.option(
+        "--plan-hash", metavar="HASH", help="Refuse a plan with another hash than this one, noted elsewhere."
+    ),
+    "quiet": click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary."),
+    "resend-unknown": click.option(
+        "--resend-unknown",
+        is_flag=True,
+        help="Resend the rows to decide (unknown); some people may get the message twice.",
     ),
     "only-allowed": lasting_option(
         "--only-allowed",

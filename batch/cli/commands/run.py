@@ -14,7 +14,7 @@ import click
 from batch.app.check import check
 from batch.app.inputs.campaign_sheet import Choices
 from batch.app.inputs.input_files import InputFiles, find_campaign, find_sheets, is_late, list_files
-from batch.app.inputs.plan_file import read_plan
+from batch.app.inputs.plan_file import Plan, read_plan
 from batch.app.ledger_admin import exposure_warnings, synchronisation_warning
 from batch.app.run import SheetRun, open_runs
 from batch.app.runs.finish import FinishedRun
@@ -22,7 +22,7 @@ from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings, Token, read_token
 from batch.app.trial import send_trial
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, TextParam, choices_from, lasting_option, settings_from, shared_options
+from batch.cli.options import SHEET, choices_from, lasting_option, settings_from, shared_options
 from batch.cli.output.check import check_text
 from batch.cli.output.run import alarm_text, brief_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
@@ -33,12 +33,14 @@ from batch.i18n import _, describe_os_error, ngettext, number, use_language
 from batch.model.outcomes import ExitCode, worst_exit_code
 
 
-def _parse_clock(text: str) -> time:
-    """Parse HH:MM."""
-    try:
-        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - of the campaign's time zone
-    except ValueError:
-        raise ValueError(_("allowed is a time like 18:00")) from None
+def read_frozen_plan(path: Path | None, plan_hash: str | None) -> Plan | None:
+    """Return the plan that is named, after a look at its hash; None where there is none."""
+    plan = read_plan(path) if path else None
+    if plan_hash is not None:
+        if plan is None:
+            raise click.UsageError(_("--plan-hash goes with --plan."))
+        plan.refuse_other_hash(plan_hash)
+    return plan
 
 
 @click.command("run", cls=TranslatedCommand)
@@ -54,31 +56,22 @@ def _parse_clock(text: str) -> time:
     metavar="PHONE",
     help="A trial: send the first message that would be sent to this number instead, and nothing else. Repeatable.",
 )
-@click.option("--plan", type=SHEET, metavar="PLAN", help="Send exactly the messages of a plan (`wegly-batch plan`).")
-@click.option("--plan-hash", metavar="HASH", help="Refuse a plan with another hash than this one, noted elsewhere.")
-@shared_options("only-allowed")
+@shared_options("plan", "plan-hash", "only-allowed")
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
-@click.option(
-    "--resend-unknown", is_flag=True, help="Resend the rows to decide (unknown); some people may get the message twice."
-)
+@shared_options("resend-unknown")
 @click.option(
     "--retry-undelivered",
     is_flag=True,
     help="Send messages once more that failed after they were accepted, when a look shows that they failed still.",
 )
-@shared_options("accept-change")
-@lasting_option(
-    "--not-after",
-    type=TextParam("clock", _parse_clock, time),
-    metavar="HH:MM",
-    help="Send nothing when it is later than this (until midnight): for cron.",
-)
+@shared_options("accept-change", "not-after")
 @lasting_option(
     "--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6."
 )
-@shared_options("rate", "encoding")
-@lasting_option("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Attempts in flight at most.")
 @shared_options(
+    "rate",
+    "encoding",
+    "concurrency",
     "read-timeout",
     "reports",
     "clean-report",
@@ -91,7 +84,7 @@ def _parse_clock(text: str) -> time:
     "verbose",
 )
 @click.option("--open", "opens", is_flag=True, help="Open the page report.html in the browser at the end.")
-@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
+@shared_options("quiet")
 @lasting_option(
     "--quiet-unless-new",
     is_flag=True,
@@ -118,11 +111,7 @@ def command(
     A folder stands for the sheets in it, but not for lists of people that the campaign names. The token comes from the
     environment variable WEGLY_TOKEN, from --token-file, or from where `init` has kept it, never from the command line.
     """
-    plan = read_plan(options["plan"]) if options["plan"] else None
-    if plan_hash is not None:
-        if plan is None:
-            raise click.UsageError(_("--plan-hash goes with --plan."))
-        plan.refuse_other_hash(plan_hash)
+    plan = read_frozen_plan(options["plan"], plan_hash)
     settings, choices = settings_from(options), choices_from(options | {"plan": plan})
     campaign = find_campaign(sheets, campaign, settings.ledger)
     files = find_sheets(sheets, list_files(campaign, settings.only_allowed))

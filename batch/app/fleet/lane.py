@@ -1,0 +1,216 @@
+"""One lane: taken, sent by the pool of `run`, and left, by one worker.
+
+Whatever ends it unforeseen, the ledger's locks and claims hold: the lane is taken by another worker, and what this one
+had in flight is recorded if it can be, else is `unknown`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from batch.app.fleet.frozen import FORM, Frozen, thaw
+from batch.app.inputs.staging import utc_now
+from batch.app.settings import Settings
+from batch.chats import ChatsClient, Token
+from batch.errors import Busy, LedgerFailed, WeglyBatchError
+from batch.event_log import log
+from batch.ledger import Ledger, Owner, sender_lock
+from batch.model.lanes import LaneState, TakenLane
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, sentence
+from batch.model.runs import Run, SenderRun, StopCause
+from batch.pool import NEVER, NOTHING_SENT, Pool, PoolResult, SenderPool, StopSignal, ledger_failure
+
+if TYPE_CHECKING:
+    from batch.ledger import LaneQueue
+
+BEAT = 1.0
+"""Seconds between two beats of a lane, by which its session is kept and a stop of its run is heeded."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneEnd:
+    """The end of serving a lane."""
+
+    state: LaneState
+    next_at: datetime | None = None
+    """When a resting one goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneServer:
+    """The things that all lanes of a worker have in common."""
+
+    ledger: Ledger
+    settings: Settings
+    token: Token
+    ssl_context: Any
+    stops: set[StopSignal]
+    """Those of the lanes that send at the moment."""
+    stopped: asyncio.Event
+    """Set once the worker drains: a lane that is just being taken is left again."""
+
+    async def serve(self, run: Run, sender: str) -> LaneEnd | None:
+        """Send a lane until it ends or is left; None: another has it, or there is nothing to do in it.
+
+        Raises LedgerFailed when its session was lost: the lane is another's then, or will be within seconds.
+        """
+        ledger, owner = self.ledger.for_lane(), Owner.here(run.run)
+        with ExitStack() as held:
+            lock = ledger.hold([sender_lock(sender, run.endpoint)], owner)
+            try:
+                await asyncio.to_thread(held.enter_context, lock)
+            except Busy:
+                return None
+            taken = await asyncio.to_thread(ledger.lanes.take, run, sender, owner)
+            if taken is None:
+                return None
+            return await _Serving(self, ledger, run, sender, taken).serve()
+
+
+class _Serving:
+    """A lane while this worker has it; the progress of its pool."""
+
+    def __init__(self, server: LaneServer, ledger: Ledger, run: Run, sender: str, taken: TakenLane) -> None:
+        self._server = server
+        self._ledger = ledger
+        self._run = run
+        self._sender = sender
+        self._owner = replace(Owner.here(run.run), epoch=taken.epoch)
+        self._taken = taken
+        self._loop = asyncio.get_running_loop()
+        self._offset = timedelta(seconds=taken.offset)
+        self._stop = StopSignal()
+        self._is_run_stopped = False
+        self._pool: SenderPool | None = None
+        self._wanted = 0.0
+        self._news = asyncio.Event()
+        self._pause: tuple[float, datetime | None] = (float("-inf"), None)
+
+    async def serve(self) -> LaneEnd | None:
+        submission = self._taken.submission
+        frozen = thaw(submission.settings) if submission.format == FORM else None
+        if frozen is None:
+            log.warning("lane_of_another_version", run=self._run.run, sender=self._sender, format=submission.format)
+            await self._leave(LaneState.WAITING, NOTHING_SENT)
+            return None
+        log.info("lane_taken", run=self._run.run, sender=self._sender, epoch=self._owner.epoch)
+        self._heed(submission.cause, submission.finding)
+        try:
+            sent = await self._send(frozen)
+        except WeglyBatchError:
+            raise
+        except Exception:
+            # Any other worker would meet it too: the lane must not go from one to the next for ever.
+            log.exception("lane_defect", run=self._run.run, sender=self._sender)
+            await self._leave(LaneState.STOPPED, replace(NOTHING_SENT, cause=StopCause.DEFECT))
+            raise
+        if sent.cause is StopCause.LEDGER_FAILED:
+            raise LedgerFailed(sentence(sent.finding) if sent.finding else "")
+        at = sent.next_at
+        if self._is_run_stopped or sent.cause not in (None, StopCause.TERMINATED, StopCause.INTERRUPTED):
+            state = LaneState.STOPPED
+        elif sent.cause is not None:
+            state = LaneState.WAITING
+        else:
+            state = LaneState.DONE if at is None or at.year == NEVER.year else LaneState.RESTING
+        state = await self._leave(state, sent)
+        return LaneEnd(state=state, next_at=at if state is LaneState.RESTING else None)
+
+    async def _send(self, frozen: Frozen) -> PoolResult:
+        settings = replace(self._server.settings, origin=frozen.origin, read_timeout=frozen.read_timeout)
+        limiter = await asyncio.to_thread(self._ledger.make_limiter, frozen.limits, endpoint=self._run.endpoint)
+        token, context, self._wanted = self._server.token, self._server.ssl_context, frozen.pool.rate
+        self._server.stops.add(self._stop)
+        if self._server.stopped.is_set():
+            self._stop.request(StopCause.TERMINATED)
+        try:
+            with self._ledger.lanes.open_queue(self._owner, limiter, self._taken.rows) as queue:
+                beating = asyncio.create_task(self._beat(queue))
+                pool = Pool(
+                    ledger=queue,
+                    client=lambda: settings.make_client(ChatsClient, token, ssl_context=context),
+                    settings=replace(frozen.pool, wait=False),
+                    now=lambda: utc_now() + self._offset,
+                    progress=self,
+                    stop=self._stop,
+                    is_stale=queue.is_stale,
+                    prepare=self._prepare,
+                )
+                try:
+                    return await pool.run()
+                finally:
+                    beating.cancel()
+                    await asyncio.gather(beating, return_exceptions=True)
+        finally:
+            self._server.stops.discard(self._stop)
+
+    def _prepare(self, pool: SenderPool) -> None:
+        """Let the lane go on where its holder before was."""
+        taken, self._pool = self._taken, pool
+        pool.resume(wait=max(taken.wait, taken.pause), rate=taken.rate, done=taken.done, errors=taken.errors)
+
+    async def _beat(self, queue: LaneQueue) -> None:
+        """Beat until cancelled. Once the session is lost nothing is claimed any more."""
+        while True:
+            self._news.clear()
+            try:
+                self._heed(*await queue.beat(self._sender, *self._pace()))
+            except LedgerFailed as failed:
+                self._stop.request(StopCause.LEDGER_FAILED, ledger_failure(failed))
+                return
+            try:
+                async with asyncio.timeout(BEAT):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    def _pace(self) -> tuple[float | None, datetime | None]:
+        """Return the rate where it is cut, and the end of a pause, for who takes the lane next."""
+        if self._pool is None:
+            return self._taken.rate, None
+        rate, until = self._pool.pace
+        left = until - self._loop.time()
+        if until != self._pause[0]:
+            self._pause = until, utc_now() + self._offset + timedelta(seconds=left)
+        return None if rate >= self._wanted else rate, self._pause[1] if left > 0 else None
+
+    def _heed(self, cause: str | None, finding: Finding | None) -> None:
+        """Stop, where all of the run is to."""
+        if cause is not None:
+            self._is_run_stopped = True
+            self._stop.request(StopCause(cause), finding)
+
+    async def _leave(self, state: LaneState, sent: PoolResult) -> LaneState:
+        """Note what became of the lane, and return it. Raises LedgerFailed when its session was lost."""
+        own = sent.senders[0] if sent.senders else _nothing(self._sender)
+        own = replace(own, cause=sent.cause.value if sent.cause and not state.is_open else None)
+        is_for_all = self._stop.is_requested and state is LaneState.STOPPED and not self._is_run_stopped
+        note = partial(self._ledger.lanes.leave, (self._run.run, self._sender), self._owner.epoch, state, own)
+        noted = await asyncio.to_thread(
+            note,
+            next_at=sent.next_at if state is LaneState.RESTING else None,
+            finding=sent.finding,
+            stops=self._stop.cause.value if is_for_all and self._stop.cause else None,
+        )
+        values = {"state": (noted or state).value, "attempts": own.attempts, "cause": own.cause, "ours": bool(noted)}
+        log.info("lane_left", run=self._run.run, sender=self._sender, epoch=self._owner.epoch, **values)
+        return noted or state
+
+    # The progress of its pool
+
+    def done(self, row: int, outcome: Outcome) -> None:
+        """Take no note: the ledger counts."""
+
+    def pause(self, seconds: float, finding: Finding, sender: str) -> None:  # noqa: ARG002 - the pool's protocol
+        """Let the pause be durable at once: who takes the lane next must not start in it."""
+        self._news.set()
+
+
+def _nothing(sender: str) -> SenderRun:
+    return SenderRun(sender=sender, attempts=0, achieved_rate=None)

@@ -1,0 +1,87 @@
+"""`submit`: a sheet is checked, planned and queued for workers, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from batch.app.check import Check
+from batch.app.fleet.frozen import FORM, freeze, refuse_canary
+from batch.app.inputs.campaign_sheet import Choices
+from batch.app.run import SheetRun
+from batch.app.runs.finish import FinishedRun
+from batch.app.runs.progress import Watcher
+from batch.app.settings import Settings
+from batch.campaign import Campaign
+from batch.chats import Token
+from batch.fleet import LaneJob, enqueue, make_tables
+from batch.ledger import Ledger
+from batch.model.runs import Run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmittedRun:
+    """A run that was given to workers."""
+
+    run: Run
+    messages: int
+    senders: int
+    ledger: str
+    folder: Path
+    workers: int
+    """Workers that are connected at the moment, whatever token they have."""
+    wait_until: datetime | None
+    """When the hours begin, which keep it back now."""
+
+
+def submit(
+    run: SheetRun, settings: Settings, choices: Choices, token: Token, watcher: Watcher
+) -> SubmittedRun | FinishedRun:
+    """Give a sheet's run to workers; where nothing is left to send, end it here. Durable on return.
+
+    Nothing was queued when it raises InputError, ClockWrong, Busy or Declined.
+    """
+    refuse_canary(run.campaign)
+    with Ledger.open(settings.ledger) as ledger:
+        ledger.lanes.prepare(make_tables)
+    checked: list[Check] = []
+
+    def write(ledger: Ledger, planned: Run, check: Check, connection: Any) -> None:
+        checked.append(check)
+        _write(run.campaign, settings, choices, token, (ledger, planned, check, connection))
+
+    ended = run.submit(token, watcher, write)
+    if isinstance(ended, FinishedRun):
+        return ended
+    with Ledger.for_reading(settings.ledger) as ledger:
+        workers = len(ledger.lanes.workers())
+        location = ledger.location
+    return SubmittedRun(
+        run=ended,
+        messages=checked[0].to_send,
+        senders=len(checked[0].senders),
+        ledger=location,
+        folder=Path(ended.report_dir or ""),
+        workers=workers,
+        wait_until=checked[0].forecast.closed_until,
+    )
+
+
+def _write(campaign: Campaign, settings: Settings, choices: Choices, token: Token, planned: tuple[Any, ...]) -> None:
+    """Write the lanes of a planned run, and their jobs, in the plan's transaction."""
+    ledger, run, check, connection = planned
+    queue = ledger.lanes.queue(settings.endpoint, token.header())
+    senders = list(check.senders)
+    ledger.lanes.submit(
+        connection,
+        run,
+        queue=queue,
+        form=FORM,
+        settings=freeze(campaign, settings),
+        senders=senders,
+        total=check.to_send,
+        limit=choices.message_limit(campaign),
+    )
+    enqueue(ledger.lanes.driver_of(connection), queue, [LaneJob(run=run.run, sender=sender) for sender in senders])

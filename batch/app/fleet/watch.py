@@ -1,0 +1,196 @@
+"""`status`, `watch`, `cancel`: runs that workers send, looked after from anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from batch.app.fleet.ending import end_run, sent_by_lanes
+from batch.app.inputs.change_guard import note_stamp
+from batch.app.report import find_run, rewrite_report
+from batch.app.runs.finish import FinishedRun, notify
+from batch.app.runs.progress import Meter, Watcher
+from batch.app.settings import Settings
+from batch.campaign import load_campaign
+from batch.errors import Busy, InputError, SettingsError
+from batch.i18n import _
+from batch.ledger import Ledger, Owner, sender_lock
+from batch.model.lanes import Lane, LaneState, Submission
+from batch.model.outcomes import ExitCode, Outcome
+from batch.model.runs import CAMPAIGN_FILE, Run, SenderRun, StopCause
+from batch.pool import NOTHING_SENT, StopSignal, precise_loop, stop_on_signals
+
+_LOOK = 0.5
+"""Seconds between two looks at a run that is watched."""
+_PATIENCE = 60.0
+"""Seconds that `cancel` waits for workers to finish what is in flight: their own patience, and what records take."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunStatus:
+    """A submitted run at one moment."""
+
+    run: Run
+    submission: Submission
+    outcomes: Mapping[Outcome, int]
+    """Messages that it has brought to an end."""
+    lanes: tuple[Lane, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FleetStatus:
+    """Submitted runs and workers of a ledger."""
+
+    ledger: str
+    runs: tuple[RunStatus, ...]
+    workers: tuple[tuple[str, datetime], ...]
+    """Host, process and version of each that is connected, with the time since when."""
+
+
+def fleet_status(name: str | None, settings: Settings) -> FleetStatus:
+    """Return how the run of that name stands; None: all whose end is not noted."""
+    with Ledger.for_reading(settings.ledger) as ledger:
+        lanes = ledger.lanes
+        names = lanes.open_runs() if name is None else [_find(ledger, name)[0].run]
+        return FleetStatus(
+            ledger=ledger.location,
+            runs=tuple(filter(None, (_status(ledger, each) for each in names))),
+            workers=tuple(lanes.workers()),
+        )
+
+
+def _status(ledger: Ledger, name: str) -> RunStatus | None:
+    run, submission = ledger.run(name), ledger.lanes.submission(name)
+    if run is None or submission is None:
+        return None
+    lanes = tuple(ledger.lanes.lanes(name))
+    return RunStatus(run=run, submission=submission, outcomes=ledger.lanes.outcomes(name), lanes=lanes)
+
+
+def _find(ledger: Ledger, name: str | None) -> tuple[Run, Submission]:
+    """Return the run of that name, or whose name ends so. Raises SettingsError when workers never had it."""
+    run = find_run(ledger, name)
+    submission = ledger.lanes.submission(run.run)
+    if submission is None:
+        raise SettingsError(
+            _("The run {run} was not given to workers: it was sent by `run` itself.").format(run=run.run),
+            _("`wegly-batch report {run}` writes its report; `wegly-batch status` lists what workers send.").format(
+                run=run.run
+            ),
+        )
+    return run, submission
+
+
+def watch(name: str, settings: Settings, watcher: Watcher, *, stops: bool = False) -> FinishedRun | None:
+    """Watch a run until its end, and write its report where its sheet is. None: a signal ended the watching.
+
+    `stops`: a signal ends the run, as that of `run` does, and its report is written.
+    """
+    with Ledger.for_reading(settings.ledger) as ledger:
+        run, submission = _find(ledger, name)
+        senders = len(ledger.lanes.lanes(run.run))
+        watcher.begin(Meter(total=submission.total, senders=senders, wanted=(run.wanted_rate or 0.0) * senders))
+        try:
+            with asyncio.Runner(loop_factory=precise_loop) as runner:
+                is_ended = runner.run(_watch(ledger, run.run, watcher, stops=stops))
+        finally:
+            watcher.end()
+    return finished(run.run, settings) if is_ended else None
+
+
+async def _watch(ledger: Ledger, name: str, watcher: Watcher, *, stops: bool) -> bool:
+    """Watch until the run has ended; False: a signal ended the watching, with `stops` a second one."""
+    seen: Counter[Outcome] = Counter()
+    signal, is_left, ending = StopSignal(), False, None
+
+    def on_signal(again: bool) -> None:  # noqa: FBT001 - as `stop_on_signals` calls it
+        nonlocal is_left
+        is_left = again or not stops
+        if stops:
+            watcher.on_signal(again=again)
+
+    with stop_on_signals(signal, on_signal):
+        while not is_left:
+            now = await asyncio.to_thread(_status, ledger, name)
+            for outcome, count in now.outcomes.items() if now else ():
+                for _each in range(count - seen[outcome]):
+                    watcher.done(0, outcome)
+                seen[outcome] = max(seen[outcome], count)
+            watcher.tick()
+            if now is None or now.submission.closed is not None:
+                return True
+            if signal.cause is not None and ending is None and not is_left:
+                ending = asyncio.create_task(asyncio.to_thread(end_lanes, ledger, name, signal.cause))
+            await asyncio.sleep(_LOOK)
+    return False
+
+
+def finished(name: str, settings: Settings) -> FinishedRun:
+    """Write the report of a run that has ended, and notify whom its campaign names; once, where its sheet is."""
+    report = rewrite_report(name, settings)
+    run = report.run
+    notified: tuple[str, ...] = ()
+    with Ledger.for_reading(settings.ledger) as ledger:
+        submission = ledger.lanes.submission(run.run)
+        sent = sent_by_lanes(ledger, submission) if submission else NOTHING_SENT
+        try:
+            campaign = load_campaign(Path(run.sheet_options[CAMPAIGN_FILE]), now=run.started)
+        except (InputError, KeyError):  # it is elsewhere
+            campaign = None
+        if campaign is not None:
+            note_stamp(campaign, ledger, run)
+            notified = notify(campaign.notify, run, report.tally, trust_env=settings.trust_env)
+    return FinishedRun(
+        run=run,
+        tally=report.tally,
+        folder=report.folder,
+        written=report.written,
+        exit_code=ExitCode(run.exit_code if run.exit_code is not None else ExitCode.STOPPED),
+        sent=sent,
+        notify_problems=notified,
+    )
+
+
+def cancel(name: str, settings: Settings) -> tuple[Run, bool]:
+    """End a run: nothing of it is claimed after 2 seconds, what is in flight is recorded, its rows stay pending.
+
+    Return it, and whether its end is noted; False: workers are finishing what is in flight still.
+    """
+    with Ledger.open(settings.ledger) as ledger:
+        run, submission = _find(ledger, name)
+        if submission.closed is not None:
+            return run, True
+        return run, end_lanes(ledger, run.run, StopCause.INTERRUPTED)
+
+
+def end_lanes(ledger: Ledger, name: str, cause: StopCause) -> bool:
+    """Stop a run by a cause, end those of its lanes that no worker has, and wait for the others; True once it ended."""
+    ledger.lanes.stop(name, cause.value)
+    until = time.monotonic() + _PATIENCE
+    while not end_run(ledger, name):
+        _end_free_lanes(ledger, name, cause)
+        if end_run(ledger, name):
+            break
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOOK)
+    return True
+
+
+def _end_free_lanes(ledger: Ledger, name: str, cause: StopCause) -> None:
+    run, owner = ledger.run(name), Owner.here(name)
+    for lane in ledger.lanes.lanes(name) if run is not None else ():
+        if lane.state.is_open and not lane.is_held and run is not None:
+            mine = ledger.for_lane()
+            try:
+                with mine.hold([sender_lock(lane.sender, run.endpoint)], owner):
+                    if (taken := mine.lanes.take(run, lane.sender, owner)) is not None:
+                        nothing = SenderRun(sender=lane.sender, attempts=0, achieved_rate=None, cause=cause.value)
+                        mine.lanes.leave((name, lane.sender), taken.epoch, LaneState.STOPPED, nothing)
+            except Busy:  # a worker has just taken it
+                continue

@@ -1,0 +1,162 @@
+"""`worker`: serves lanes until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from batch._version import __version__
+from batch.app.fleet.ending import end_run
+from batch.app.fleet.lane import LaneServer
+from batch.app.runs.finish import stop_exit_code
+from batch.app.runs.run_log import log_to
+from batch.app.settings import Settings
+from batch.chats import Token, make_ssl_context
+from batch.errors import LedgerFailed, LedgerUnusable
+from batch.event_log import log
+from batch.fleet import LaneJob, enqueue, forget_lost, make_tables, queued, work
+from batch.ledger import Ledger
+from batch.model.lanes import LaneState
+from batch.model.outcomes import ExitCode
+from batch.model.runs import StopCause
+from batch.pool import StopSignal, precise_loop, stop_on_signals
+
+SWEEP = 0.7
+"""Seconds between two sweeps of a worker: so long a lane may be free that no worker has."""
+_DRAINED, _RESTS = 1, -1
+"""Priorities of a lane that a worker gave up, which goes first, and of one that waits for a moment."""
+_AGAIN = 1.0
+"""Seconds before a lane is tried again whose ledger could not be reached."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerPlace:
+    """The place of a worker, for people."""
+
+    name: str
+    """Host, process and version."""
+    ledger: str
+    endpoint: str
+    lanes: int
+
+
+Begun = Callable[[WorkerPlace, Callable[[], object]], None]
+"""Takes the place of a worker that has begun, and what stops it from any thread, as SIGTERM does in the main one."""
+
+
+def serve_lanes(
+    settings: Settings,
+    token: Token,
+    *,
+    lanes: int,
+    verbose: bool = False,
+    begun: Begun,
+    on_signal: Callable[[bool], None],
+) -> ExitCode:
+    """Serve so many lanes at a time, of all runs that were submitted with this token to this endpoint.
+
+    Until a signal: then no lane is taken any more, what is in flight is finished, and the lanes are left to others.
+    `on_signal` is called with False at the first signal and with True at a second one.
+    """
+    with log_to(Path(os.devnull), token=token, verbose=verbose), Ledger.open(settings.ledger) as ledger:
+        ledger.lanes.prepare(make_tables, forget_lost)
+        worker = _Worker(ledger, settings, token, lanes)
+        with asyncio.Runner(loop_factory=partial(precise_loop, selects=True)) as runner:
+            return runner.run(worker.work(begun, on_signal))
+
+
+class _Worker:
+    def __init__(self, ledger: Ledger, settings: Settings, token: Token, lanes: int) -> None:
+        self._ledger = ledger
+        self._lanes = lanes
+        self._queue = ledger.lanes.queue(settings.endpoint, token.header())
+        name = f"{socket.gethostname()}:{os.getpid()} {__version__}"
+        self._place = WorkerPlace(name=name, ledger=ledger.location, endpoint=settings.endpoint, lanes=lanes)
+        secure = settings.endpoint.startswith("https:")
+        context = make_ssl_context(trust_env=settings.trust_env) if secure else None
+        self._stopped = asyncio.Event()
+        self._server = LaneServer(
+            ledger=ledger, settings=settings, token=token, ssl_context=context, stops=set(), stopped=self._stopped
+        )
+
+    async def work(self, begun: Begun, on_signal: Callable[[bool], None]) -> ExitCode:
+        stop, stopped = StopSignal(), self._stopped
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_failure)
+
+        def take_signal(*, again: bool) -> None:
+            stopped.set()
+            for lane in self._server.stops:
+                if again:
+                    lane.abort()
+                lane.request(StopCause.TERMINATED)
+            on_signal(again)
+
+        with stop_on_signals(stop, lambda again: take_signal(again=again)):
+            sweeping = asyncio.create_task(self._sweep_until_cancelled())
+            begun(self._place, partial(loop.call_soon_threadsafe, partial(take_signal, again=False)))
+            log.info("worker_begun", worker=self._place.name, lanes=self._lanes)
+            try:
+                conninfo = self._ledger.lanes.conninfo(self._place.name)
+                await work(conninfo, self._queue, lanes=self._lanes, serve=self._serve, stopped=stopped)
+            finally:
+                sweeping.cancel()
+                await asyncio.gather(sweeping, return_exceptions=True)
+        return stop_exit_code(stop.cause) or ExitCode.DONE
+
+    async def _serve(self, name: str, sender: str) -> None:
+        """Serve a lane whose job was fetched, and see to what comes after it."""
+        try:
+            run = await asyncio.to_thread(self._ledger.run, name)
+            end = await self._server.serve(run, sender) if run is not None else None
+        except (LedgerFailed, LedgerUnusable) as failed:
+            log.warning("lane_lost", run=name, sender=sender, problem=failed.problem)
+            await asyncio.sleep(_AGAIN)
+            return
+        if end is None:
+            return
+        try:
+            if end.state.is_open:
+                priority = _RESTS if end.state is LaneState.RESTING else _DRAINED
+                job = LaneJob(run=name, sender=sender, at=end.next_at, priority=priority)
+                await asyncio.to_thread(self._enqueue, job)
+            await asyncio.to_thread(sweep, self._ledger, self._queue)
+        except (LedgerFailed, LedgerUnusable) as failed:  # the sweep of any worker makes up for it
+            log.warning("queue_not_written", run=name, sender=sender, problem=failed.problem)
+
+    def _enqueue(self, job: LaneJob) -> None:
+        with self._ledger.lanes.driver() as driver:
+            enqueue(driver, self._queue, [job])
+
+    async def _sweep_until_cancelled(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(sweep, self._ledger, self._queue)
+            except (LedgerFailed, LedgerUnusable) as failed:
+                log.warning("sweep_failed", problem=failed.problem)
+            await asyncio.sleep(SWEEP)
+
+
+def _log_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what fails beside the lanes: the end of a job that a person removed, for one."""
+    log.warning("task_failed", words=context.get("message"), problem=repr(context.get("exception")))
+
+
+def sweep(ledger: Ledger, queue: str) -> None:
+    """Queue the lanes that no worker holds and that are not queued, and note the ends of runs whose lanes have ended.
+
+    What a worker that was lost, or a person, took away from the queue comes back by it.
+    """
+    free = ledger.lanes.free_lanes(queue)
+    with ledger.lanes.driver() as driver:
+        waiting = queued(driver, queue) if free else {}
+        missing = [lane for lane in free if (lane.run, lane.sender) not in waiting]
+        enqueue(driver, queue, [LaneJob(run=lane.run, sender=lane.sender, at=lane.next_at) for lane in missing])
+    for name in ledger.lanes.open_runs(queue):
+        end_run(ledger, name)

@@ -1,0 +1,67 @@
+"""`wegly-batch watch`, `status` and `cancel`."""
+
+from typing import Any
+
+import click
+
+from batch.app.fleet.watch import cancel, fleet_status, watch
+from batch.cli.help_i18n import TranslatedCommand
+from batch.cli.options import settings_from, shared_options
+from batch.cli.output.fleet import status_json, status_text
+from batch.cli.output.run import summary_text
+from batch.cli.progress import make_watcher
+from batch.cli.terminal import say, show
+from batch.formatting import to_json
+from batch.i18n import _
+from batch.model.outcomes import ExitCode
+
+
+@click.command("watch", cls=TranslatedCommand)
+@click.argument("run")
+@shared_options("ledger", "reports", "clean-report", "json", "quiet")
+def command(*, run: str, as_json: bool, quiet: bool, **options: Any) -> ExitCode:
+    """Show the progress of a submitted RUN until its end, then write its report. Ends with the run's exit code.
+
+    From any machine; where the sheet was submitted the report has it, elsewhere what the ledger knows. Ctrl+C ends the
+    watching alone.
+    """
+    ended = watch(run, settings_from(options), make_watcher(yes=True, quiet=quiet or as_json))
+    if ended is None:
+        if not quiet:
+            say(_("The run goes on. To end it: wegly-batch cancel {run}").format(run=run))
+        return ExitCode.INTERRUPTED
+    if as_json:
+        show(to_json(ended.summary), as_json=True)
+    elif not quiet:
+        say(summary_text(ended))
+    return ended.exit_code
+
+
+@click.command("status", cls=TranslatedCommand)
+@click.argument("run", required=False)
+@shared_options("ledger", "json")
+def status_command(*, run: str | None, as_json: bool, **options: Any) -> None:
+    """Show how far workers are with RUN, sender by sender. Without RUN: with all that was submitted and has not ended.
+
+    The last characters of a run's name are enough.
+    """
+    found = fleet_status(run, settings_from(options))
+    show(status_json(found) if as_json else status_text(found), as_json=as_json)
+
+
+@click.command("cancel", cls=TranslatedCommand)
+@click.argument("run")
+@shared_options("ledger")
+def cancel_command(*, run: str, **options: Any) -> ExitCode:
+    """End a submitted RUN: nothing more of it is sent, what is in flight is recorded, its rows stay pending.
+
+    The last characters of a run's name are enough. Submitting the sheet again sends what is left.
+    """
+    ended, is_noted = cancel(run, settings_from(options))
+    name = ended.run
+    if not is_noted:
+        say(_("Nothing more of {run} is sent, and workers still finish what is in flight.").format(run=name))
+        say(_("See how it stands: wegly-batch status {run}").format(run=name))
+        return ExitCode.STOPPED
+    say(_("The run {run} has ended. Its report: wegly-batch report {run}").format(run=name))
+    return ExitCode.DONE

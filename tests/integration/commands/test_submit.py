@@ -1,0 +1,178 @@
+"""A sheet that workers send: submitted, watched, cancelled, against the sandbox's own log."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from postgres import Cluster, new_ledger
+
+from batch.app.fleet.worker import serve_lanes
+from batch.app.settings import Settings, Token
+from batch.cli.main import _run as wegly_batch
+from batch.sandbox import RunningSandbox, running_sandbox
+
+SENDERS = ("0b28ee57-7a57-4407-a9c5-5cd4e5a50001", "0b28ee57-7a57-4407-a9c5-5cd4e5a50002")
+CAMPAIGN = """
+[campaign]
+name = "teste"
+language = "en"
+[sender]
+whatsapp_phone_id = { column = "Quem" }
+[template]
+name = "saudacao_inicial"
+language = "pt_BR"
+[columns]
+wa_contact_id = "Telefone"
+[throttle]
+rate = "100/s"
+"""
+ROWS = 12
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[RunningSandbox]:
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def ledger(postgres: Cluster) -> str:
+    return new_ledger(postgres)
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path,
+    ledger: str,
+    sandbox: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Command:
+    """Run a command as in a shell; returns its exit code, what it printed, and what it told people."""
+    rows = [f"(11) 9{row:04d}-7001;{SENDERS[row % 2]}" for row in range(ROWS)]
+    (tmp_path / "s.csv").write_text("\n".join(["Telefone;Quem", *rows, ""]))
+    (tmp_path / "c.toml").write_text(CAMPAIGN)
+    monkeypatch.setenv("WEGLY_TOKEN", "anything")
+    monkeypatch.setenv("WEGLY_BASE_URL", sandbox.url)
+    monkeypatch.setenv("WEGLY_BATCH_LEDGER", ledger)
+    monkeypatch.setenv("WEGLY_BATCH_REPORTS", str(tmp_path / "reports"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return wegly_batch(list(words)), *capsys.readouterr()
+
+    return run
+
+
+@contextmanager
+def working(ledger: str, sandbox: RunningSandbox, text: str = "anything") -> Iterator[None]:
+    """A worker of the same ledger, stopped at the end as by SIGTERM."""
+    begun, stops = threading.Event(), []
+
+    def note(_place: Any, stop: Callable[[], object]) -> None:
+        stops.append(stop)
+        begun.set()
+
+    settings = Settings(ledger=ledger, base_url=sandbox.url)
+    values: dict[str, Any] = {"lanes": 4, "begun": note, "on_signal": lambda _again: None}
+    worker = threading.Thread(target=serve_lanes, args=(settings, Token.parse(text, "test")), kwargs=values)
+    worker.start()
+    assert begun.wait(30)
+    try:
+        yield
+    finally:
+        stops[0]()
+        worker.join(30)
+        assert not worker.is_alive()
+
+
+def submit(command: Command) -> str:
+    code, out, _err = command("submit", "s.csv", "-c", "c.toml", "--json")
+    assert code == 0
+    return str(json.loads(out)["run"])
+
+
+def test_workers_send_what_was_submitted_each_person_once(
+    command: Command, ledger: str, sandbox: RunningSandbox, tmp_path: Path, postgres: Cluster
+) -> None:
+    """The report of `watch` is that of a run, with the sheet, whatever became of the queue's own rows."""
+    run = submit(command)
+    assert (tmp_path / "reports" / run / ".sheet" / ".sheet.csv").exists()
+    (tmp_path / "s.csv").unlink()
+    (found,) = json.loads(command("status", "--json")[1])["runs"]
+    assert [(lane["sender"], lane["state"], lane["held"]) for lane in found["lanes"]] == [
+        (sender, "waiting", False) for sender in SENDERS
+    ]
+    options = f"-c search_path={ledger.rpartition('=')[2]}"
+    with psycopg.connect(postgres.url, autocommit=True, options=options) as connection:
+        connection.execute("DELETE FROM procrastinate_jobs")
+    with working(ledger, sandbox):
+        code, out, _err = command("watch", run, "--json")
+    summary = json.loads(out)
+    assert (code, summary["counts"]["success"], summary["run"]) == (0, ROWS, run)
+    assert Counter(each.person for each in sandbox.log.applied) == {f"+55119{row:04d}7001": 1 for row in range(ROWS)}
+    folder = tmp_path / "reports" / run
+    assert "(11) 90000-7001" in (folder / "results.csv").read_text(encoding="utf-8-sig")
+    assert not (folder / ".sheet").exists()
+
+
+def test_a_campaign_that_workers_send_is_busy_until_it_is_cancelled(command: Command, sandbox: RunningSandbox) -> None:
+    """Nobody else sends it meanwhile; cancelled without any worker it leaves its rows to the next."""
+    run = submit(command)
+    code, _out, err = command("submit", "s.csv", "-c", "c.toml")
+    assert code == 75
+    assert f"wegly-batch cancel {run}" in err
+    assert command("run", "s.csv", "-c", "c.toml", "--yes")[0] == 75
+    assert command("cancel", run)[0] == 0
+    (ended,) = json.loads(command("runs", "--json")[1])
+    assert (ended["exit_code"], ended["counts"]["pending"]) == (130, ROWS)
+    assert command("run", "s.csv", "-c", "c.toml", "--yes")[0] == 0
+    assert len(sandbox.log.applied) == ROWS
+
+
+def test_cancel_leaves_what_was_not_sent_to_the_next_run(
+    command: Command, ledger: str, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """In the middle of a run: nothing more is claimed, what is in flight is recorded, and the counts are the log's."""
+    (tmp_path / "c.toml").write_text(CAMPAIGN.replace("100/s", "2/s"))
+    run = submit(command)
+    with working(ledger, sandbox):
+        while not sandbox.log.applied:
+            command("status", run)
+        assert command("cancel", run)[0] == 0
+        sent = len(sandbox.log.applied)
+        (ended,) = json.loads(command("runs", "--json")[1])
+        assert (ended["exit_code"], ended["counts"]["success"], ended["counts"]["pending"]) == (130, sent, ROWS - sent)
+    assert len(sandbox.log.applied) == sent
+    (tmp_path / "c.toml").write_text(CAMPAIGN)
+    assert command("run", "s.csv", "-c", "c.toml", "--yes")[0] == 0
+    assert Counter(Counter(each.person for each in sandbox.log.applied).values()) == {1: ROWS}
+
+
+def test_a_worker_with_another_token_leaves_the_run_alone(
+    command: Command, ledger: str, sandbox: RunningSandbox
+) -> None:
+    """Its 401 would stop the run for all: what it may not send it does not even see."""
+    run = submit(command)
+    with working(ledger, sandbox, "invalid"):
+        command("status")
+    assert command("cancel", run)[0] == 0
+    assert sandbox.log.received == ()
+
+
+def test_a_canary_is_not_queued(command: Command, tmp_path: Path) -> None:
+    """One process has to send the first rows alone; the message says how."""
+    (tmp_path / "c.toml").write_text(f"{CAMPAIGN}[canary]\nrows = 2\n")
+    code, _out, err = command("submit", "s.csv", "-c", "c.toml")
+    assert code == 2
+    assert "wegly-batch run --limit" in err
