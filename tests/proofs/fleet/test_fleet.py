@@ -1,0 +1,44 @@
+"""A short version of the proof by losing workers; and that its judgement finds what breaks the promise."""
+
+from __future__ import annotations
+
+import pytest
+from fleet_events import EVENTS, is_kept, longest_silence, scene, too_fast, trial
+from postgres import NoServer, find_programs
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kinds", [EVENTS], ids=["all"])
+def test_nothing_breaks_the_promise(kinds: tuple[str, ...]) -> None:
+    """Three workers, six senders, six events: each person once, nothing lost, nobody too fast, few rows to decide."""
+    try:
+        find_programs()
+    except NoServer as error:
+        pytest.skip(str(error))
+    with scene(senders=6, rows=320, rate=3.0) as place:
+        found = trial(place, workers=3, events=6, seed=1, kinds=kinds)
+    assert is_kept(found), found
+
+
+def test_a_moving_second_with_too_many_messages_is_found() -> None:
+    """Also over a change of worker, where each of both kept its own pace."""
+    fine = [{"sender": "s1", "monotonic": number / 3} for number in range(12)]
+    assert too_fast(fine, 3.0) == []
+    assert too_fast([*fine, {"sender": "s1", "monotonic": 2.05}, {"sender": "s1", "monotonic": 2.1}], 3.0) == [
+        ("s1", 6)
+    ]
+    assert longest_silence([*fine, {"sender": "s1", "monotonic": 9.0}]) == pytest.approx(9.0 - 11 / 3)
+
+
+def test_what_breaks_the_promise_is_no_good_result() -> None:
+    """Each column by itself."""
+    good = {"duplicates": 0, "lost": 0, "untrue": [], "too_fast": [], "died": 3, "died_at_most": 8}
+    assert is_kept(good)
+    for broken in (
+        {"duplicates": 1},
+        {"lost": 1},
+        {"untrue": [("+55", "error")]},
+        {"too_fast": [("s", 9)]},
+        {"died": 9},
+    ):
+        assert not is_kept({**good, **broken})
