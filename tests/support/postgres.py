@@ -86,13 +86,13 @@ class Cluster:
 
 
 @contextmanager
-def serving() -> Iterator[Cluster]:
-    """Give a server for a block. Raises NoServer."""
+def serving(*, durable: bool = False) -> Iterator[Cluster]:
+    """Give a server for a block; `durable` as of `Cluster`. Raises NoServer."""
     find_programs()
     # Beside the tests' own folders, which are private to root; short, since a socket's path has 107 bytes at most.
     folder = Path(tempfile.mkdtemp(prefix="wegly-pg-", dir="/tmp"))
     try:
-        cluster = Cluster(folder)
+        cluster = Cluster(folder, durable=durable)
         cluster.create()
         cluster.start()
         try:

@@ -7,7 +7,7 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,14 +81,14 @@ class Measured:
         return AtRandom(seconds=dice.uniform(0, _AFTER), latest=self.seconds)
 
 
-def measure(folder: Path) -> Measured:
-    """Count what a run that nobody kills calls, and time it."""
-    with scene(folder / "counted") as counted:
+def measure(folder: Path, *, servers: Iterator[str] | None = None) -> Measured:
+    """Count what a run that nobody kills calls, and time it. `servers`: URLs of new ledgers; None: files."""
+    with scene(folder / "counted", server=next(servers) if servers else "") as counted:
         trace = folder / "calls.txt"
         names = sorted({name for names in CALLS.values() for name in names})
         counted.run_traced("-o", str(trace), "-e", "trace=" + ",".join(names))
         calls = _most_of_a_thread(trace.read_text(encoding="utf-8", errors="replace"), counted.ledger)
-    with scene(folder / "timed") as timed:
+    with scene(folder / "timed", server=next(servers) if servers else "") as timed:
         begin = time.monotonic()
         timed.run()
         return Measured(calls=calls, seconds=time.monotonic() - begin)

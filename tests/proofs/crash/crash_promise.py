@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -85,11 +86,14 @@ def survive(scene: Scene, kills: Iterable[Kill], *, rows: Sequence[Row] = ROWS) 
 
 def after_kill(scene: Scene) -> AfterKill:
     """Read a copy of the ledger: to open the ledger itself would already repair it."""
-    with tempfile.TemporaryDirectory() as aside:
-        for path in scene.folder.glob(scene.ledger.name + "*"):
-            if path.is_file():
-                shutil.copy(path, aside)
-        found = _messages(Path(aside) / scene.ledger.name)
+    if scene.server:
+        found = _messages_on_server(scene.server)
+    else:
+        with tempfile.TemporaryDirectory() as aside:
+            for path in scene.folder.glob(scene.ledger.name + "*"):
+                if path.is_file():
+                    shutil.copy(path, aside)
+            found = _messages(Path(aside) / scene.ledger.name)
     attempted = {person for person, state, attempts in found if state != "pending" or attempts}
     posted = dict.fromkeys(_person(received.body) for received in scene.log.received)
     return AfterKill(
@@ -106,6 +110,22 @@ def _messages(ledger: Path) -> list[Any]:
         return connection.execute("SELECT person, state, attempts FROM messages").fetchall()
     finally:
         connection.close()
+
+
+def _messages_on_server(url: str) -> list[Any]:
+    """Read what the killed program's last transactions left, once the server has noticed that it is gone."""
+    import psycopg  # noqa: PLC0415 - only where there is a server
+
+    address, _, schema = url.partition("&schema=")
+    with psycopg.connect(address, autocommit=True) as connection:
+        sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'wegly-batch'"
+        while (found := connection.execute(sessions).fetchone()) and found[0]:
+            time.sleep(0.005)
+        there = connection.execute("SELECT to_regclass(%s)", [f"{schema}.messages"]).fetchone()
+        if not there or there[0] is None:
+            return []
+        table = psycopg.sql.Identifier(schema, "messages")
+        return connection.execute(psycopg.sql.SQL("SELECT person, state, attempts FROM {}").format(table)).fetchall()
 
 
 def _person(body: str) -> str:

@@ -101,6 +101,8 @@ class Scene:
     log: SandboxLog
     """The server's own word on what it received and applied."""
     program: tuple[str, ...] = PROGRAM
+    server: str = ""
+    """URL of a ledger on PostgreSQL; empty: the ledger is a file."""
 
     @property
     def ledger(self) -> Path:
@@ -110,7 +112,7 @@ class Scene:
     def arguments(self) -> list[str]:
         """Of the one command, the same every time."""
         sheet, campaign = self.folder / "contatos.csv", self.folder / "teste.toml"
-        places = ["--ledger", f"sqlite:///{self.ledger}", "--reports", str(self.folder / "reports")]
+        places = ["--ledger", self.server or f"sqlite:///{self.ledger}", "--reports", str(self.folder / "reports")]
         speed = ["--rate", RATE, "--concurrency", str(CONCURRENCY)]
         return ["run", str(sheet), "-c", str(campaign), "--base-url", self.url, *places, *speed, "--json"]
 
@@ -168,11 +170,13 @@ def _wait_for_tracer(process: subprocess.Popen[str], tracer: subprocess.Popen[by
 
 
 @contextmanager
-def scene(folder: Path, *, rows: Sequence[Row] = ROWS, program: tuple[str, ...] = PROGRAM) -> Iterator[Scene]:
+def scene(
+    folder: Path, *, rows: Sequence[Row] = ROWS, program: tuple[str, ...] = PROGRAM, server: str = ""
+) -> Iterator[Scene]:
     """A scene in `folder`, made when it is not there. The sandbox listens until the block is left."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "teste.toml").write_text(CAMPAIGN, encoding="utf-8")
     lines = "".join(f"Ana {number};{row.phone}\n" for number, row in enumerate(rows))
     (folder / "contatos.csv").write_text("Nome;Telefone\n" + lines, encoding="utf-8")
     with running_sandbox(faults=Faults(latency=LATENCY)) as sandbox:
-        yield Scene(folder=folder, url=sandbox.url, log=sandbox.log, program=program)
+        yield Scene(folder=folder, url=sandbox.url, log=sandbox.log, program=program, server=server)

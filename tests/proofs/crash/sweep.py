@@ -2,6 +2,7 @@
 is broken.
 
     python tests/proofs/crash/sweep.py --kills 200 --seed 1 --markdown
+    python tests/proofs/crash/sweep.py --kills 200 --postgres
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[2] / "support"))
+
+import postgres
 from crash_kills import CALLS, AtCall, Kill, Measured, measure
 from crash_promise import Trial, survive
 from crash_scene import CONCURRENCY, scene
@@ -37,6 +42,8 @@ WEIGHTS: Mapping[str, float] = {
     MOMENTS: 6,
 }
 """How the kills are shared out: most where a row can be in two minds."""
+OF_FILES = {"fdatasync", "pwrite64", "openat (ledger)", "flock", "ftruncate"}
+"""Calls by which SQLite writes, or locks lie beside it: a ledger on a server has none of them."""
 AGAIN = 0.4
 """The second kill of a trial lies in this part of the calls: the run after a kill has less to do."""
 
@@ -47,15 +54,17 @@ def main() -> int:
     dice = random.Random(options.seed)  # noqa: S311 - repeatable kills, no secrets
     folder = Path(tempfile.mkdtemp(prefix="wegly-batch-sweep-"))
     begin = time.monotonic()
-    try:
-        measured = measure(folder)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        servers = _servers(stack.enter_context(postgres.serving(durable=True))) if options.postgres else None
+        weights = {title: weight for title, weight in WEIGHTS.items() if not servers or title not in OF_FILES}
+        measured = measure(folder, servers=servers)
         _say(f"A run makes {dict(measured.calls)} calls in one thread and takes {measured.seconds:.1f} s.")
-        trials = {title: Trial() for title in WEIGHTS}
-        for title, wanted in _shares(options.kills).items():
+        trials = {title: Trial() for title in weights}
+        for title, wanted in _shares(options.kills, weights).items():
             for number, kills in enumerate(_trials(title, wanted, measured, dice, trials[title])):
-                _one(folder / f"{title.split()[0]}-{number}", kills, trials[title])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+                server = next(servers) if servers else ""
+                _one(folder / f"{title.split()[0]}-{number}", kills, trials[title], server)
     _say(f"{time.monotonic() - begin:.0f} s")
     sys.stdout.write(_table(trials, measured, markdown=options.markdown) + "\n")
     return int(any(trial.broken for trial in trials.values()))
@@ -65,6 +74,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Kill the program at its system calls and at random times.")
     parser.add_argument("--kills", type=int, default=200, help="how many kills in all (default 200)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed plans the same kills")
+    parser.add_argument("--postgres", action="store_true", help="ledgers on a PostgreSQL that is started for it")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     options = parser.parse_args()
     if shutil.which("strace") is None:
@@ -72,10 +82,15 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _shares(kills: int) -> Mapping[str, int]:
+def _servers(cluster: postgres.Cluster) -> Iterator[str]:
+    while True:
+        yield postgres.new_ledger(cluster)
+
+
+def _shares(kills: int, weights: Mapping[str, float]) -> Mapping[str, int]:
     """The kills of each kind, at least one of each, adding up to `kills` unless that is too few."""
-    total = sum(WEIGHTS.values())
-    shares = {title: max(1, int(kills * weight / total)) for title, weight in WEIGHTS.items()}
+    total = sum(weights.values())
+    shares = {title: max(1, int(kills * weight / total)) for title, weight in weights.items()}
     shares[MOMENTS] += max(0, kills - sum(shares.values()))
     return shares
 
@@ -99,8 +114,8 @@ def _kill(title: str, share: float, measured: Measured, dice: random.Random) -> 
     return measured.at_call(title, share)
 
 
-def _one(folder: Path, kills: tuple[Kill, ...], total: Trial) -> None:
-    with scene(folder) as stage:
+def _one(folder: Path, kills: tuple[Kill, ...], total: Trial, server: str) -> None:
+    with scene(folder, server=server) as stage:
         trial = survive(stage, kills)
     total.add(trial)
     for problem in trial.broken:

@@ -14,6 +14,7 @@ import pytest
 from crash_kills import AtCall, AtRandom, Kill
 from crash_promise import Trial, judge, survive
 from crash_scene import CONCURRENCY, ROWS, scene
+from postgres import Cluster, new_ledger
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace kills the program at a system call")
 
@@ -50,6 +51,26 @@ def test_nobody_is_messaged_twice_and_no_row_is_lost(kills: tuple[Kill, ...], tm
         trial = survive(stage, kills)
     assert trial.broken == []
     assert trial.kills == len(kills)
+    assert trial.most_unknown <= CONCURRENCY
+
+
+ON_SERVER: tuple[Kill, ...] = (
+    AtCall(call="sendto", number=60),
+    AtCall(call="recvfrom", number=150),
+    AtCall(call="sendto", number=150),
+    AtRandom(seconds=0.03, latest=30),
+)
+"""Statements, posts and answers go by these calls."""
+
+
+@pytest.mark.long
+@needs_strace
+def test_nor_with_a_ledger_on_postgresql(postgres: Cluster, tmp_path: Path) -> None:
+    """Locks end with the killed program's session, and its open claims are seen by the next run at once."""
+    with scene(tmp_path / "scene", server=new_ledger(postgres)) as stage:
+        trial = survive(stage, ON_SERVER)
+    assert trial.broken == []
+    assert trial.kills >= len(ON_SERVER) - 1
     assert trial.most_unknown <= CONCURRENCY
 
 

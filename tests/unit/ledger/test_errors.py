@@ -42,6 +42,31 @@ def test_each_failure_of_the_place_has_its_remedy(name: str | None, words: str |
     assert remedy is None if words is None else words in str(remedy)
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("08006", "can be reached"),
+        ("57P01", "can be reached"),
+        ("25006", "new primary"),
+        ("28P01", "PGPASSFILE"),
+        ("3D000", "createdb"),
+        ("42501", "right to create"),
+        ("53100", "server lacks"),
+        ("57014", "took long"),
+        ("58030", "disk of the ledger's server"),
+        ("XX001", "may be damaged"),
+        ("23505", None),
+        ("42P01", None),
+        ("40P01", None),
+    ],
+)
+def test_each_failure_of_a_server_has_its_remedy(state: str, words: str | None) -> None:
+    """By the SQLSTATE; what is a mistake of a statement, or passes by itself, has none."""
+    errors = pytest.importorskip("psycopg.errors")
+    remedy = remedy_for(errors.lookup(state)("x"))
+    assert remedy is None if words is None else words in str(remedy)
+
+
 def test_reading_and_writing_fail_alike(tmp_path: Path) -> None:
     """A file that has become something else is told from a defect, also where it is only read."""
     path = tmp_path / "ledger.sqlite3"
