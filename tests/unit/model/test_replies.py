@@ -9,7 +9,15 @@ import pytest
 
 from batch.formatting import quote_path
 from batch.model.chat_history import TimelineMessage
-from batch.model.replies import OptOutWords, Reply, UndecidedReply, describe_undecided, find_reply, join_replies
+from batch.model.replies import (
+    OptOutWords,
+    Reply,
+    UndecidedReply,
+    describe_undecided,
+    find_opt_out,
+    find_reply,
+    join_replies,
+)
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 OURS = TimelineMessage(at=NOON, id="m-1", text="Oi, Ana")
@@ -110,6 +118,15 @@ def test_the_label_of_a_button_is_kept_as_far_as_a_report_shows_it() -> None:
     """Forty signs, without the blanks around it."""
     found = reply(theirs(f"  {'a' * 41} ", kind="button"))
     assert found == Reply(at=NOON + timedelta(seconds=60), kind=f"button:{'a' * 40}")
+
+
+def test_the_last_opt_out_is_the_persons_own() -> None:
+    """Behind ours; neither an earlier one, nor what an agent wrote in the same words."""
+    agents = replace(theirs("PARAR", seconds=90), from_me=True)
+    written = [theirs("PARAR", seconds=-60), OURS, theirs("Oi"), agents]
+    assert find_opt_out(written, OURS) is None
+    again = theirs("Pare!", seconds=70)
+    assert find_opt_out([again, *written, theirs("PARAR", seconds=50)], OURS) == again.at
 
 
 def test_who_is_masked_has_no_command() -> None:
