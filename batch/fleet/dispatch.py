@@ -24,7 +24,10 @@ try:
 except ImportError:
     raise LedgerUnusable(
         _("To send by many workers needs Procrastinate, which is not installed."),
-        _("Install it with: pip install 'wegly-batch[fleet]'"),
+        _(
+            "Install it beside wegly-batch: pip install 'procrastinate<3.11' 'psycopg[binary]', with pipx: pipx inject "
+            "wegly-batch 'procrastinate<3.11' 'psycopg[binary]'."
+        ),
     ) from None
 
 Serve = Callable[[str, str], Awaitable[None]]
