@@ -69,6 +69,7 @@ def test_what_is_due(ledger: Ledger) -> None:
     """Accepted messages at their times; what was looked at is due at the next; what is settled, never."""
     send(ledger, "r1", [2, 3, 9])
     assert due(ledger, later(minutes=9)) == []
+    assert ledger.deliveries.next_due(FollowScope(endpoint=API)) == later(minutes=10)
     one, other = due(ledger, later(minutes=10))
     assert (one.chat_id, one.sent_at, one.duration_ms, one.delivery) == ("chat-2", NOON, 300, None)
     assert look(ledger, one, "sent", later(minutes=11)) is False
