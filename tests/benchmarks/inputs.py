@@ -3,8 +3,8 @@
     python tests/benchmarks/inputs.py --rows 100000 FOLDER      contacts.csv, contacts.xlsx, campaign.toml
 
 Eight columns as a person has them: names, phones in the usual spellings, companies, amounts, dates, cities, ids,
-remarks. The workbook is written as Excel writes one (texts in a table, formats for dates), or, with `--inline`, as
-openpyxl does (texts in the cells).
+remarks. The workbook is written as Excel writes one (texts in a table, formats for dates), or with `--inline` as
+openpyxl does (texts in the cells), and with `--rich` with a half of each text in bold.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 import random
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -123,8 +123,8 @@ def _as_text(person: Person) -> tuple[str, ...]:
     return person.name, person.phone, person.company, amount, day, person.city, person.code, person.remark
 
 
-def write_xlsx(path: Path, rows: int, *, inline: bool = False) -> None:
-    """The people as a workbook of one sheet."""
+def write_xlsx(path: Path, rows: int, *, inline: bool = False, rich: bool = False, escaped: bool = False) -> None:
+    """The people as a workbook of one sheet. `rich`: in texts of two fonts; `escaped`: each text holds an `&`."""
     texts: dict[str, int] = {}
     text = _inline_cell if inline else _shared_cell(texts)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as book:
@@ -133,14 +133,21 @@ def write_xlsx(path: Path, rows: int, *, inline: bool = False) -> None:
         with book.open(_part("xl/worksheets/sheet1.xml"), "w", force_zip64=True) as sheet:
             sheet.write(_SHEET_HEAD)
             sheet.write(_row(1, [text(f"{letter}1", name) for letter, name in zip("ABCDEFGH", HEADER, strict=True)]))
-            for number, each in enumerate(people(rows), start=2):
-                sheet.write(_row(number, _cells(number, each, text)))
+            for number, person in enumerate(people(rows), start=2):
+                each = replace(person, name=f"{person.name} & Cia", company=f"{person.company} & Cia")
+                sheet.write(_row(number, _cells(number, each if escaped else person, text)))
             sheet.write(b"</sheetData></worksheet>")
         with book.open(_part("xl/sharedStrings.xml"), "w", force_zip64=True) as table:
             table.write(_TABLE_HEAD)
             for each in texts:
-                table.write(f"<si><t>{escape(each)}</t></si>".encode())
+                table.write((_two_fonts(each) if rich else f"<si><t>{escape(each)}</t></si>").encode())
             table.write(b"</sst>")
+
+
+def _two_fonts(text: str) -> str:
+    first, rest = text[: len(text) // 2], text[len(text) // 2 :]
+    runs = f"<r><t>{escape(first)}</t></r><r><rPr><b/></rPr><t>{escape(rest)}</t></r>"
+    return f"<si>{runs}</si>".replace("<t>", '<t xml:space="preserve">')
 
 
 def _part(name: str) -> zipfile.ZipInfo:
@@ -214,12 +221,12 @@ _SMALL_PARTS = {
 }
 
 
-def make(folder: Path, rows: int, *, inline: bool = False) -> tuple[Path, Path, Path]:
-    """Write all of it; gives CSV, XLSX and campaign."""
+def make(folder: Path, rows: int, **form: bool) -> tuple[Path, Path, Path]:
+    """Write all of it; gives CSV, XLSX and campaign. `form`: as of `write_xlsx`."""
     folder.mkdir(parents=True, exist_ok=True)
     csv, xlsx, campaign = folder / "contacts.csv", folder / "contacts.xlsx", folder / "campaign.toml"
     write_csv(csv, rows)
-    write_xlsx(xlsx, rows, inline=inline)
+    write_xlsx(xlsx, rows, **form)
     campaign.write_text(CAMPAIGN, encoding="utf-8")
     return csv, xlsx, campaign
 
@@ -229,5 +236,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--inline", action="store_true")
+    parser.add_argument("--rich", action="store_true")
     options = parser.parse_args()
-    make(options.folder, options.rows, inline=options.inline)
+    make(options.folder, options.rows, inline=options.inline, rich=options.rich)

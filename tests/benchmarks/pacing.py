@@ -35,13 +35,14 @@ from measuring import Cost, measured
 LATENCY = 0.1
 MISSED = 0.03
 """The share of a rate that need not be reached."""
+SENDERS = ("0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c", "1c39ff68-8b68-4518-ba05-6de5f6b6fe7d")
 FIRST = 90_000_000
 """The last eight digits of the first row's phone."""
 CAMPAIGN = """
 [campaign]
 name = "pacing"
 [sender]
-whatsapp_phone_id = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
+whatsapp_phone_id = {senders}
 [template]
 name = "t"
 language = "pt_BR"
@@ -85,15 +86,25 @@ class Measured:
 
 
 def measure(
-    rate: float, seconds: float, *, latency: float = LATENCY, one_core: bool = False, checkout: Path | None = None
+    rate: float,
+    seconds: float,
+    *,
+    latency: float = LATENCY,
+    one_core: bool = False,
+    senders: int = 1,
+    checkout: Path | None = None,
 ) -> Measured:
-    """Run the program at `rate` starts a second for about so many seconds. `one_core`: it gets no other.
+    """Run the program at `rate` starts a second of each sender for about so many seconds. `one_core`: it gets no other.
 
     `checkout`: where the program is; None: here.
     """
-    count = max(20, round(rate * seconds))
+    count = max(20, round(rate * seconds * senders))
+    allowed = senders * math.floor(max(rate + 1, rate * 1.01))
     with tempfile.TemporaryDirectory(prefix="wegly-batch-bench-") as name, arrivals_of(latency) as server:
         folder = Path(name)
+        shares = ", ".join(f'{{ id = "{each}", share = "{100 // senders}%" }}' for each in SENDERS[:senders])
+        campaign = CAMPAIGN.replace("{senders}", f"[{shares}]" if senders > 1 else f'"{SENDERS[0]}"')
+        (folder / "campaign.toml").write_text(campaign, encoding="utf-8")
         cost = _run(folder, server.port, rate, count, core=0 if one_core else None, checkout=checkout)
         arrivals = server.arrivals()
         summary = json.loads(next(folder.glob("reports/*/summary.json")).read_text(encoding="utf-8"))
@@ -102,11 +113,11 @@ def measure(
         raise SystemExit(f"{len(arrivals)} posts, {summary['counts']}, of {count} rows")
     times = sorted(arrivals.values())
     return Measured(
-        wanted=rate,
+        wanted=rate * senders,
         reported=summary["this_run"]["achieved_rate"],
         arrived=(count - 1) / (times[-1] - times[0]),
         most=max(bisect_left(times, at + 1) - number for number, at in enumerate(times)),
-        allowed=math.floor(max(rate + 1, rate * 1.01)),
+        allowed=allowed,
         added=added[math.ceil(0.99 * count) - 1],
         cost=cost,
         rows=count,
@@ -116,7 +127,6 @@ def measure(
 def _run(folder: Path, port: int, rate: float, count: int, *, core: int | None, checkout: Path | None) -> Cost:
     sheet = "Telefone\n" + "".join(f"119{FIRST + number}\n" for number in range(count))
     (folder / "sheet.csv").write_text(sheet, encoding="utf-8")
-    (folder / "campaign.toml").write_text(CAMPAIGN, encoding="utf-8")
     words = ["run", str(folder / "sheet.csv"), "-c", str(folder / "campaign.toml"), "--yes", "--json"]
     words += ["--rate", f"{rate}/s", "--reports", str(folder / "reports")]
     words += ["--base-url", f"http://127.0.0.1:{port}", "--ledger", f"sqlite:///{folder / 'ledger.sqlite3'}"]

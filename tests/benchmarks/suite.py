@@ -76,6 +76,9 @@ PROMISES = (
     Promise(figure="check xlsx / pandas+openpyxl", at_most=0.7, says="checking XLSX costs 0.7 of reading it there"),
     Promise(figure="check xlsx MiB", at_most=1000, says="XLSX is checked in less than 1 GB"),
     Promise(figure="check csv MiB", at_most=300, says="CSV is checked in less than 300 MB"),
+    Promise(
+        figure="check other texts", at_most=1.5, says="texts with &amp;, in cells or of two fonts cost 1.5 at most"
+    ),
     Promise(figure="check growth", at_most=1.1, says="a row of a large sheet costs no more than one of a small sheet"),
     Promise(figure="workbook / openpyxl", at_most=0.1, says="report.xlsx takes a tenth of openpyxl's load and save"),
     Promise(figure="workbook MiB", at_most=200, says="report.xlsx is written in less than 200 MB"),
@@ -88,6 +91,7 @@ PROMISES = (
     Promise(figure="row / other", at_most=1.0, says="a sent row costs no more than in the checkout beside it"),
     Promise(figure="slow missed", at_most=0.03, says="1,000 a second with answers after 300 ms, on one core"),
     Promise(figure="slow over", at_most=0, says="no moving second holds more there either"),
+    Promise(figure="two senders ms", at_most=0.45, says="2,000 a second of two senders cost 0.45 ms of CPU a row"),
     Promise(figure="slow MiB", at_most=190, says="in less than 200 MB, its report included"),
     Promise(figure="help s", at_most=0.15, says="--help answers in 0.15 s"),
     Promise(figure="check 10 s", at_most=1.0, says="check of 10 rows in 1 s"),
@@ -134,6 +138,19 @@ def reading(results: Results, sizes: Sizes, folder: Path) -> None:
     checked = measured(_check(xlsx, campaign, folder), rounds=sizes.rounds)
     results.add(said, "wegly-batch check: reading, checking, staging, judging", checked, base)
     results.figures |= {"check xlsx / pandas+openpyxl": checked.cpu / base.cpu, "check xlsx MiB": checked.mib}
+    plain = checked.cpu
+    for form in ("escaped", "inline", "rich"):
+        _, other, _ = make(folder / form, sizes.rows, **{form: True})
+        checked = measured(_check(other, campaign, folder), rounds=sizes.rounds)
+        results.say(
+            said,
+            f"wegly-batch check, texts {form}",
+            f"{checked.cpu:.2f} s",
+            f"{checked.mib} MiB",
+            f"{checked.cpu / plain:.2f}",
+        )
+        worst = max(results.figures.get("check other texts", 0.0), checked.cpu / plain)
+        results.figures["check other texts"] = worst
     said = f"{sizes.rows:,} x 8 CSV"
     for peer in ("pandas-csv", "csv-reader"):
         results.add(said, f"{peer}, reading only", measured([*PEERS, peer, str(csv)], rounds=sizes.rounds))
@@ -241,6 +258,9 @@ def pace(results: Results, sizes: Sizes, folder: Path) -> None:
     _say_pace(results, f"{sizes.slow_rate:g} a second, answers after 300 ms, one core", slow)
     results.figures |= {"pace missed": missed, "pace over": over, "slow MiB": slow.cost.mib}
     results.figures |= {"slow missed": slow.missed, "slow over": slow.over}
+    two = pacing.measure(sizes.slow_rate, sizes.seconds, senders=2)
+    _say_pace(results, f"{two.wanted:g} a second, two senders", two)
+    results.figures["two senders ms"] = 1000 * two.cost.cpu / two.rows
 
 
 def beside(results: Results, sizes: Sizes, folder: Path) -> None:
