@@ -89,8 +89,8 @@ def _make_claim(*rules: sa.ColumnElement[bool]) -> PreparedStatement:
     )
 
 
-_CLAIMS = {
-    (replaces, reachable): _make_claim(
+CLAIM_RULES = {
+    (replaces, reachable): (
         may_claim(messages),
         (may_retry if replaces else replaces_none)(messages),
         *([is_reachable(messages)] if reachable else []),
@@ -99,6 +99,7 @@ _CLAIMS = {
     for reachable in (False, True)
 }
 """By (the run may replace failed messages, it skips unreachable people): a rule that it has not costs nothing."""
+_CLAIMS = {which: _make_claim(*rules) for which, rules in CLAIM_RULES.items()}
 
 _OF_CHAT = ("chat_id", "chat_status", "message_id", "message_status")
 _BEGAN = sa.bindparam("began", type_=messages.c.sent_at.type)
@@ -127,8 +128,14 @@ def claim(
     Suppression, history, spacing and caps are judged here again, whatever the plan found: the person may have opted
     out, or been messaged by another run.
     """
-    database_of(connection).guard_claims(connection, chain.from_iterable(rules.guarded(job) for job, _now in wanted))
-    return [_claim(connection, job, owner, now, rules) for job, now in wanted]
+    database = database_of(connection)
+    database.guard_claims(connection, chain.from_iterable(rules.guarded(job) for job, _now in wanted))
+    taken: dict[str, Claim] = {}
+    if database.takes_sets:
+        from batch.ledger.send.set_statements import claim_set  # noqa: PLC0415 - a file has no use for it
+
+        taken = claim_set(connection, wanted, owner, rules)
+    return [taken.get(job.key) or _claim(connection, job, owner, now, rules) for job, now in wanted]
 
 
 def _claim(
@@ -136,14 +143,17 @@ def _claim(
 ) -> Claim | ClaimRefusal | None:
     if (full := rules.cap_refuses(connection, job, now)) is not None:
         return full
-    by = {"claim_run": owner.run, "claim_host": owner.host, "claim_pid": owner.pid, "claim_epoch": owner.epoch}
-    values = {"wanted": job.key, "sent_at": now, **by, **claim_parameters(rules, job, owner, now)}
-    statement = _CLAIMS[rules.replaces, rules.rules.skip_unreachable is not None]
-    taken = statement.run(connection, values).fetchone()
+    values = {"wanted": job.key, "sent_at": now, **owner_values(owner), **claim_parameters(rules, job, owner, now)}
+    taken = _CLAIMS[rules.needs].run(connection, values).fetchone()
     if taken is None:
         return explain_refusal(connection, job, owner, now, rules)
     rules.note_claim(job, now)
     return Claim(key=job.key, attempt=taken[0], owner=owner)
+
+
+def owner_values(owner: Owner) -> dict[str, Any]:
+    """Return the values of a claim that name who made it."""
+    return {"claim_run": owner.run, "claim_host": owner.host, "claim_pid": owner.pid, "claim_epoch": owner.epoch}
 
 
 def release(connection: sa.Connection, unsent: Sequence[Unsent], *, rules: ContactLimiter) -> list[bool]:
@@ -191,36 +201,47 @@ def record(connection: sa.Connection, ended: Sequence[Ended], *, rules: ContactL
     and made `unknown` is still ours to correct: we know better. A person who has stopped marketing (131050) is
     suppressed by the same write.
     """
-    return [_record(connection, each, rules) for each in ended]
+    written: dict[str, Outcome | None] = {}
+    if database_of(connection).takes_sets:
+        from batch.ledger.send.set_statements import record_set  # noqa: PLC0415 - likewise
+
+        written = record_set(connection, ended, rules)
+    return [written[each.held.key] if each.held.key in written else _record(connection, each, rules) for each in ended]
 
 
 def _record(connection: sa.Connection, ended: Ended, rules: ContactLimiter) -> Outcome | None:
-    held, verdict, duration_ms, began = ended
+    held, signs = ended.held, ended.verdict.signs
+    known = signs is not None and _is_known_chat(connection, held, signs.chat_id, rules)
+    outcome, values = record_values(ended, known_chat=known)
+    recorded = _RECORD.run(connection, {**_ids(held), **values, "run": held.owner.run}).rowcount == 1
+    note_record(ended, outcome, rules)
+    if recorded and ended.verdict.finding.reason is Reason.OPTED_OUT:
+        _suppress_person(connection, held, ended.verdict.finding)
+    return outcome if recorded else None
+
+
+def record_values(ended: Ended, *, known_chat: bool) -> tuple[Outcome, dict[str, Any]]:
+    """Return the outcome of an attempt, and the values by which it is kept."""
+    verdict, signs = ended.verdict, ended.verdict.signs
     outcome, evidence, finding = verdict.outcome, None, verdict.finding
-    signs = verdict.signs
     if signs is not None:
-        known = _is_known_chat(connection, held, signs.chat_id, rules)
-        outcome, evidence = weigh(signs, known_chat=known)
+        outcome, evidence = weigh(signs, known_chat=known_chat)
         finding = Finding(Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED)
-    values = {
-        **_ids(held),
+    return outcome, {
         "state": outcome.value,
         "findings": findings_to_json([finding]),
-        "run": held.owner.run,
         **{name: getattr(signs, name) if signs else None for name in _OF_CHAT},
         "evidence": evidence.value if evidence else None,
         "http_status": verdict.http_status,
-        "duration_ms": duration_ms,
-        "began": began,
+        "duration_ms": ended.duration_ms,
+        "began": ended.began,
     }
-    recorded = _RECORD.run(connection, values).rowcount == 1
-    until = began + timedelta(milliseconds=duration_ms) if began is not None else None
-    rules.note_end(held.key, None if outcome is Outcome.ERROR else until)
-    if not recorded:
-        return None
-    if finding.reason is Reason.OPTED_OUT:
-        _suppress_person(connection, held, finding)
-    return outcome
+
+
+def note_record(ended: Ended, outcome: Outcome, rules: ContactLimiter) -> None:
+    """Count the person from the end of the attempt."""
+    until = ended.began + timedelta(milliseconds=ended.duration_ms) if ended.began is not None else None
+    rules.note_end(ended.held.key, None if outcome is Outcome.ERROR else until)
 
 
 def _is_known_chat(connection: sa.Connection, held: Claim, chat_id: str, rules: ContactLimiter) -> bool:

@@ -64,6 +64,11 @@ class ContactLimiter:
         self._quotas: dict[str | None, Quota] = {}
         self._open: dict[str, Job] = {}
 
+    @property
+    def needs(self) -> tuple[bool, bool]:
+        """Which rules a claim is judged by: (it may replace failed messages, it skips unreachable people)."""
+        return self.replaces, self.rules.skip_unreachable is not None
+
     def guarded(self, job: Job) -> Iterator[str]:
         """Yield names of what a claim is judged by that others may change at the same moment."""
         yield f"person {job.person} {self._endpoint}"

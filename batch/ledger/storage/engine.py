@@ -36,6 +36,8 @@ class Database:
     """Value of `--ledger` by which a command finds it; empty for the user's own."""
     file: Path | None = None
     """The file that is all of it; None on a server."""
+    takes_sets = False
+    """Each statement is a round trip: the writes of a group go in one."""
     keeps_types = True
     """A column holds values of its own type alone."""
 

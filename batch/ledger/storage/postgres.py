@@ -78,6 +78,8 @@ def _tables(wanted: sa.MetaData) -> sa.MetaData:
 class PostgresServer(LockingServer):
     """A database on a server of PostgreSQL, in a schema of its own."""
 
+    takes_sets = True
+
     def __init__(self, url: sa.URL) -> None:
         query = {name: value for name, value in url.query.items() if name not in _SECRETS and name != ACCEPT_ASYNC}
         self._url = url.set(drivername="postgresql+psycopg").difference_update_query([ACCEPT_ASYNC, "schema"])

@@ -25,6 +25,9 @@ from batch.ledger.storage.locks import Owner, busy
 ACCEPT_ASYNC = "accept_async_replica"
 """Parameter of the URL: the risk of a standby that may lack the last claims is taken."""
 _MOST_SECONDS_OFF = 5
+_BY_INDEX = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off"
+"""Of a session that claims: each of its statements asks for some keys, people or chats, whatever the planner believes
+of tables that have grown since it looked at them."""
 
 locks_table = sa.Table(
     "locks",
@@ -68,13 +71,12 @@ class LockingServer(Database):
     def _session(self, engine: sa.Engine) -> sa.Connection:
         """Return the session of the locks. Raises LedgerUnusable where a claim would not be safe."""
         if self._claiming is None:
-            session = engine.connect()
+            session = _detached(engine)
             try:
                 self._refuse_unsafe(session)
             except BaseException:
                 session.close()
                 raise
-            session.detach()
             self._claiming = session
         elif not _is_live(self._claiming):
             raise self._lost()
@@ -143,12 +145,13 @@ class LockingServer(Database):
     def connect_to_claim(self, engine: sa.Engine) -> sa.Connection:
         """Return the session of the locks; once it was lost another one, on which nothing is claimed."""
         if not self._held or self._claiming is None:
-            connection = engine.connect()
+            connection = _detached(engine)
         elif _is_live(self._claiming):
             connection, self._is_writing = self._claiming, True
         else:
-            connection = engine.connect().execution_options(wegly_lost=True)
-        connection.connection.dbapi_connection.add_notice_handler(self._note)  # type: ignore[union-attr]
+            connection = _detached(engine).execution_options(wegly_lost=True)
+        driver: Any = connection.connection.dbapi_connection
+        driver.add_notice_handler(self._note)
         return connection
 
     def _note(self, notice: Any) -> None:
@@ -186,6 +189,15 @@ class LockingServer(Database):
             ),
             _("Run the same command again: it sends what is left."),
         )
+
+
+def _detached(engine: sa.Engine) -> sa.Connection:
+    """Return a connection that claims, and is not used for anything else after it."""
+    connection = engine.connect()
+    connection.detach()
+    connection.exec_driver_sql(_BY_INDEX)
+    connection.commit()
+    return connection
 
 
 def _is_live(session: sa.Connection) -> bool:

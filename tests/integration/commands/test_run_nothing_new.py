@@ -54,6 +54,17 @@ def test_a_night_outside_the_hours_leaves_no_folder(office: Office) -> None:
     assert len(office.sent()) == 3
 
 
+def test_rows_that_wait_since_a_limit_need_no_second_report(office: Office) -> None:
+    """Nor those of a run that was ended while it waited: outside the hours a new report would say the same."""
+    start = datetime.now(UTC) + timedelta(hours=4)
+    hours = f"{start:%H:%M}-{start + timedelta(hours=2):%H:%M}"
+    sheet = office.sheet(phones(3))
+    office.run(sheet, office.campaign(), "--limit", "1")
+    closed = office.campaign(f'[[window]]\nhours = "{hours}"\ntimezone = "UTC"')
+    assert office.type(*office.command(sheet, closed, "--quiet-unless-new")) == (6, "", "")
+    assert (len(folders(office)), len(office.sent())) == (1, 1)
+
+
 def test_a_night_with_one_new_row_prints_three_lines(office: Office) -> None:
     """Which run, how it stands, where the report is."""
     campaign = office.campaign()

@@ -6,13 +6,8 @@ import pytest
 from postgres import new_ledger
 
 QUICK = {
-    "test_claims",
-    "test_contact_limits",
-    "test_postgres",
-    "test_queue",
-    "test_races",
-    "test_staging",
-    "test_suppression",
+    f"test_{name}"
+    for name in ("claims", "contact_limits", "groups", "postgres", "queue", "races", "staging", "suppression")
 }
 """Modules that are tested on PostgreSQL each time, since databases may differ in what they do; the others: `long`."""
 

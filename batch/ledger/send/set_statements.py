@@ -1,0 +1,154 @@
+"""Claims and records of a group by one statement each, for a database where each statement is a round trip.
+
+What a group cannot have in one statement is left to the single ones: a second message to a person, a second record of a
+chat, whatever was not claimed, and answers that suppress a person.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from batch.ledger.send.claims import CLAIM_RULES, Claim, Ended, Wanted, note_record, owner_values, record_values
+from batch.ledger.send.contact_limits import EARLIER, ContactLimiter, claim_parameters
+from batch.ledger.storage.engine import PreparedStatement
+from batch.ledger.storage.locks import Owner
+from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, microseconds
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Reason
+
+_NOTHING: Any = sa.literal_column("''")
+
+
+def _rows(name: str, **columns: type[sa.types.TypeEngine[Any]]) -> Any:
+    """Return a table of one row for each element of the arrays that are bound to `<name>_<column>`."""
+    arrays = [sa.bindparam(f"{name}_{column}", type_=ARRAY(kind)) for column, kind in columns.items()]
+    typed = [sa.column(column, kind()) for column, kind in columns.items()]
+    return sa.func.unnest(*arrays).table_valued(*typed, name=name).render_derived()
+
+
+_wanted = _rows("wanted", key=sa.Text, moment=sa.BigInteger, pseudonym=sa.Text)
+
+
+def _of_group(element: Any, **_more: Any) -> Any:
+    """Replace what differs from message to message; and the endpoint of others, by which nothing is to be searched.
+
+    By it the planner would read a whole campaign instead of the index by person, as long as its statistics are old.
+    """
+    if isinstance(element, sa.BindParameter) and element.key == "hashed":
+        return _wanted.c.pseudonym
+    return EARLIER.c.endpoint.concat(_NOTHING) if element is EARLIER.c.endpoint else None
+
+
+def _make_claim(*rules: sa.ColumnElement[bool]) -> PreparedStatement:
+    of_group = (replacement_traverse(rule, {}, _of_group) for rule in rules)
+    return PreparedStatement(
+        sa.update(messages)
+        .where(messages.c.key == _wanted.c.key, messages.c.state == State.PENDING.value, *of_group)
+        .values(state=State.CLAIMED.value, attempts=messages.c.attempts + 1, duration_ms=None, http_status=None)
+        .values(sent_at=sa.type_coerce(_wanted.c.moment, messages.c.sent_at.type))
+        .returning(messages.c.key, messages.c.attempts),
+        *NO_CLAIM,
+    )
+
+
+_CLAIMS = {which: _make_claim(*rules) for which, rules in CLAIM_RULES.items()}
+_chats = _rows("chats", key=sa.Text, chat=sa.Text, pseudonym=sa.Text)
+_own, _other = messages.alias("own"), messages.alias("other")
+_KNOWN_CHATS = PreparedStatement(
+    sa.select(_chats.c.key)
+    .join(_own, _own.c.key == _chats.c.key)
+    .where(
+        sa.exists().where(
+            is_one_of(_other.c.chat_id, (_chats.c.chat, _chats.c.pseudonym)),
+            _other.c.key != _chats.c.key,
+            _other.c.endpoint.concat(_NOTHING) == _own.c.endpoint,
+        )
+    )
+)
+_RECORDED = {
+    **dict.fromkeys(("state", "findings", "chat_id", "chat_status", "message_id", "message_status"), sa.Text),
+    **dict.fromkeys(("http_status", "duration_ms"), sa.Integer),
+    "evidence": sa.Text,
+}
+_ended = _rows("ended", held_key=sa.Text, held_attempt=sa.Integer, began=sa.BigInteger, **_RECORDED)
+_RECORD = PreparedStatement(
+    sa.update(messages)
+    .where(
+        messages.c.key == _ended.c.held_key,
+        messages.c.claim_run == sa.bindparam("held_run"),
+        sa.func.coalesce(messages.c.claim_epoch, 0) == sa.bindparam("held_epoch"),
+        messages.c.attempts == _ended.c.held_attempt,
+        is_one_of(messages.c.state, (State.CLAIMED.value, State.UNKNOWN.value)),
+    )
+    .values(payload=None, **dict.fromkeys(AGAIN.values()), **{name: _ended.c[name] for name in _RECORDED})
+    .values(sent_at=sa.func.coalesce(sa.type_coerce(_ended.c.began, messages.c.sent_at.type), messages.c.sent_at))
+    .returning(messages.c.key),
+    "run",
+)
+
+
+def claim_set(
+    connection: sa.Connection, wanted: Sequence[Wanted], owner: Owner, rules: ContactLimiter
+) -> dict[str, Claim]:
+    """Claim messages of a group, one of a person; return key to claim of those that were."""
+    some: dict[str, Wanted] = {}
+    for each in wanted:
+        if each.job.person not in some and rules.cap_refuses(connection, *each) is None:
+            some[each.job.person] = each
+            rules.note_claim(*each)  # so that those behind it find its place taken
+    if not some:
+        return {}
+    # By the earliest moment of all, some milliseconds ago, a rule refuses no less.
+    first = min(some.values(), key=lambda each: each.now)
+    judged = dict(claim_parameters(rules, first.job, owner, first.now))
+    is_hashed = judged.pop("hashed") is not None
+    arrays = {
+        "wanted_key": [each.job.key for each in some.values()],
+        "wanted_moment": [microseconds(each.now) for each in some.values()],
+        "wanted_pseudonym": [rules.hashes.person(person) if is_hashed else None for person in some],
+    }
+    taken = dict(_CLAIMS[rules.needs].run(connection, {**arrays, **owner_values(owner), **judged}).fetchall())
+    for each in some.values():
+        if each.job.key not in taken:
+            rules.note_end(each.job.key, None)
+    return {key: Claim(key=key, attempt=attempt, owner=owner) for key, attempt in taken.items()}
+
+
+def record_set(connection: sa.Connection, ended: Sequence[Ended], rules: ContactLimiter) -> dict[str, Outcome | None]:
+    """Write outcomes of a group, one of a chat; return key to outcome, None where the claim was not ours any more."""
+    some: dict[str, Ended] = {}
+    for each in ended:
+        signs = each.verdict.signs
+        if each.verdict.finding.reason is not Reason.OPTED_OUT and each.held.owner == ended[0].held.owner:
+            some.setdefault(signs.chat_id if signs else each.held.key, each)
+    if not some:
+        return {}
+    chats = [(each.held.key, each.verdict.signs.chat_id) for each in some.values() if each.verdict.signs]
+    columns = {
+        "chats_key": [key for key, _chat in chats],
+        "chats_chat": [chat for _key, chat in chats],
+        "chats_pseudonym": [rules.hashes.chat(chat) for _key, chat in chats],
+    }
+    known = {key for (key,) in _KNOWN_CHATS.run(connection, columns)} if chats else set()
+    judged = [record_values(each, known_chat=each.held.key in known) for each in some.values()]
+    owner = ended[0].held.owner
+    written = _RECORD.run(
+        connection,
+        {
+            "ended_held_key": [each.held.key for each in some.values()],
+            "ended_held_attempt": [each.held.attempt for each in some.values()],
+            "ended_began": [each.began and microseconds(each.began) for each in some.values()],
+            **{f"ended_{name}": [values[name] for _outcome, values in judged] for name in _RECORDED},
+            "run": owner.run,
+            "held_run": owner.run,
+            "held_epoch": owner.epoch,
+        },
+    )
+    ours = {key for (key,) in written.fetchall()}
+    for each, (outcome, _values) in zip(some.values(), judged, strict=True):
+        note_record(each, outcome, rules)
+    outcomes = zip(some.values(), (outcome for outcome, _values in judged), strict=True)
+    return {each.held.key: outcome if each.held.key in ours else None for each, outcome in outcomes}
