@@ -112,6 +112,7 @@ def scene(*, senders: int, rows: int, rate: float, durable: bool = True) -> Iter
             with suppress(ProcessLookupError):
                 process.kill()
             process.wait()
+        sandbox.stdout.close()
         cluster.stop()
         shutil.rmtree(data, ignore_errors=True)
 
