@@ -116,7 +116,7 @@ def split_records(
         taken = record.read(line, remaining, most=_LONGEST_RECORD_LINES if long_records else 0)
         long_records -= len(taken) == _LONGEST_RECORD_LINES
         alone = [len(each.split(delimiter)) for each in (text, *taken[-1:])]
-        if record.whole and not (taken and _is_doubtful(len(record.cells), alone, width)):
+        if record.whole and not (taken and _is_doubtful(record, alone, width)):
             cells = [_unwrap(cell).strip() or None for cell in record.cells]
             yield RawRow(number, cells, fault=INNER_QUOTE if record.lacks_delimiter else None)
         else:
@@ -124,15 +124,17 @@ def split_records(
             yield RawRow(number, [cell.strip() or None for cell in text.split(delimiter)], fault=STRAY_QUOTE)
 
 
-def _is_doubtful(joined: int, alone: Sequence[int], width: int | None) -> bool:
+def _is_doubtful(record: "_Record", alone: Sequence[int], width: int | None) -> bool:
     """True when a cell that swallowed lines seems to be a stray mark, by the cells of the record and of its lines.
 
     `alone`: of the first and the last line. Two whole records may be joined to one: by a mark that is closed by that of
-    an inch in the next.
+    an inch in the next. Where each cell stands in marks, none is an inch's.
     """
     if width is None:
         return False
-    return (joined != width and alone[0] == width) or (width > _NARROW and alone[0] >= width == alone[-1])
+    if len(record.cells) != width and alone[0] == width:
+        return True
+    return width > _NARROW and alone[0] >= width == alone[-1] and record.quoted < len(record.cells)
 
 
 def _unwrap(cell: str) -> str:
@@ -165,6 +167,8 @@ class _Record:
         self.cells: list[str] = []
         self.whole = False
         """All cells were read, and every quotation mark is closed properly."""
+        self.quoted = 0
+        """Cells that stand in quotation marks."""
         self.lacks_delimiter = False
         """A quotation mark between texts seems to open a quoted cell."""
         self._delimiter = delimiter
@@ -257,5 +261,5 @@ class _Record:
             return -1
         pieces.append(match[1])
         self.cells.append("".join(pieces).replace(self._quote * 2, self._quote))
-        self._open = None
+        self._open, self.quoted = None, self.quoted + 1
         return match.end()

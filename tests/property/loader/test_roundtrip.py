@@ -11,7 +11,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from batch.errors import SheetError
@@ -61,6 +61,7 @@ def text_sheets(draw: st.DrawFn) -> tuple[str, str, int, list[list[str]]]:
 
 
 @FILES
+@example(("cp1252", ";", 0, [["", "1000000000", "0\n; ;"]]), "\r\n")
 @given(text_sheets(), st.sampled_from(["\r\n", "\n", "\r"]))
 def test_csv_comes_back_cell_for_cell(tmp_path: Path, sheet: tuple[str, str, int, list[list[str]]], end: str) -> None:
     """Any encoding that can hold the text, any delimiter, quotes, line breaks in cells, titles above the header."""
