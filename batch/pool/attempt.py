@@ -178,21 +178,20 @@ class AttemptRunner:
         return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began, late=late)
 
     async def _post_until(self, client: ChatsPort, job: Job, closes: datetime, *, had_answer: bool) -> Verdict:
-        """Post, unless no byte was written when the hours end."""
-        posting = asyncio.ensure_future(client.post(job.payload, had_answer=had_answer))
-        expired = False
+        """Post at once, in this very task, unless no byte was written when the hours end."""
+        task, expired = asyncio.current_task(), False
 
         def end() -> None:
             nonlocal expired
-            if not client.written and not posting.done():
+            if task is not None and not client.written:
                 expired = True
-                posting.cancel()  # it goes no step further, so that nothing is written after this
+                task.cancel()  # it goes no step further, so that nothing is written after this
 
         timer = self._loop.call_later(max(0.0, (closes - self.now()).total_seconds()), end)
         try:
-            return await posting
+            return await client.post(job.payload, had_answer=had_answer)
         except asyncio.CancelledError:
-            if not expired or client.written:
+            if not expired or client.written or task is None or task.uncancel():
                 raise
             return Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.WINDOW), repeat=True)
         finally:

@@ -269,6 +269,28 @@ def test_nothing_goes_out_after_the_hours_end(
         assert (attempt.verdict.outcome, attempt.verdict.repeat, wire.written) == (Outcome.PENDING, True, False)
 
 
+@pytest.mark.parametrize("closes", [None, NOON + timedelta(seconds=30)])
+def test_a_post_begins_before_anything_else_goes_on(in_virtual_time: Timed, closes: datetime | None) -> None:
+    """What another worker hears meanwhile, a pause that the API asks for, would come too late: also near the end of the
+    hours, where the post is watched."""
+
+    async def work() -> list[str]:
+        wire, order = Wire(), list[str]()
+        post = wire.post
+
+        async def begin(payload: str, *, had_answer: bool) -> Verdict:
+            order.append("post")
+            return await post(payload, had_answer=had_answer)
+
+        wire.post = begin  # type: ignore[method-assign]
+        runner = runner_of(Notes(), wire, lambda: NOON)
+        asyncio.get_running_loop().call_soon(order.append, "another")
+        await runner.post(wire, JOB, "claim", print, due=0.0, closes=closes)
+        return order
+
+    assert in_virtual_time(work()) == ["post", "another"]
+
+
 def test_what_is_released_says_whether_the_api_answered(in_virtual_time: Timed) -> None:
     """With its status; a write that fails is tried again for seconds, and then is an error."""
     ledger = Notes(failures=5)
