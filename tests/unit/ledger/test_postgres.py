@@ -69,7 +69,7 @@ def plan(ledger: Ledger, rows: int = 3) -> None:
 
 def end_claiming_session(postgres: Cluster) -> None:
     """As an operator, or a server that is shut down, does."""
-    postgres.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+    postgres.ask("SELECT pg_terminate_backend(pid, 9000) FROM pg_locks WHERE locktype = 'advisory' AND granted")
 
 
 def test_reading_makes_no_ledger(url: str) -> None:
