@@ -139,7 +139,8 @@ def end_sessions(postgres: Cluster) -> None:
     """What a server that restarts, or a lost connection, does to all sessions that hold locks."""
     with closing(psycopg.connect(postgres.url, autocommit=True)) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid, 9000) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid, 9000) FROM pg_locks"
+            " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
         )
 
 
