@@ -60,7 +60,7 @@ def refuse_network_folder(path: Path) -> None:
         _("The ledger {path} lies in a network folder ({kind}), where SQLite may lock nothing or damage it.").format(
             path=path, kind=kind
         ),
-        " ".join((way, _("One ledger for several machines will be possible with PostgreSQL in a later version."))),
+        " ".join((way, _("Several machines share a ledger on PostgreSQL: --ledger postgresql://host/database."))),
     )
 
 

@@ -50,6 +50,7 @@ def as_before(office: Office) -> None:
             "DROP TABLE removals; DROP INDEX messages_retries; ALTER TABLE messages DROP COLUMN retry_of;"
             "ALTER TABLE messages DROP COLUMN message_id;"
             "ALTER TABLE messages DROP COLUMN message_status;"
+            "ALTER TABLE messages DROP COLUMN claim_epoch;"
             "UPDATE meta SET value = '4' WHERE name = 'schema_version'"
         )
 

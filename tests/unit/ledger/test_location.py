@@ -100,7 +100,7 @@ def test_a_ledger_in_a_network_folder_is_refused(tmp_path: Path, monkeypatch: py
         with pytest.raises(LedgerUnusable) as refused:
             opening(f"sqlite:///{tmp_path / 'link' / 'new' / 'ledger.sqlite3'}")
         assert f"nfs4 at {share}" in refused.value.problem
-        assert "PostgreSQL in a later version" in refused.value.remedy
+        assert "--ledger postgresql://" in refused.value.remedy
         assert "on a disk of this machine" in refused.value.remedy
     assert not list(share.iterdir())
 
