@@ -199,10 +199,12 @@ def test_the_rate_is_kept(desk: Callable[..., Desk]) -> None:
     """However many chats are read at once."""
     here = desk(*[moving(row, "read") for row in range(2, 42)])
     here.at(AFTER[0])
+    asked: list[float] = []
     loop_times: list[float] = []
     slot = looks.LookPace.slot
 
     async def noted(pace: Any) -> None:
+        asked.append(pace._loop.time())
         await slot(pace)
         loop_times.append(pace._loop.time())
 
@@ -212,7 +214,7 @@ def test_the_rate_is_kept(desk: Callable[..., Desk]) -> None:
     finally:
         looks.LookPace.slot = slot  # type: ignore[method-assign]
     assert len(loop_times) == 40
-    assert loop_times[-1] - loop_times[0] >= 0.97 * 39 / 100
+    assert loop_times[-1] - asked[0] >= 0.99 * 39 / 100  # a busy machine may be late for the first
 
 
 @pytest.mark.parametrize(("status", "gets"), [(401, 1), (403, 10), (404, 10)])
