@@ -468,6 +468,7 @@ from pathlib import Path
 import batch.ledger.admin.purge as purging
 from sqlalchemy import event
 from batch.cli.main import main
+from batch.ledger.storage.sqlite import SqliteFile
 
 left = int(os.environ["KILL_AT"])
 purging._MESSAGES_PER_STEP, purging._ROWS_PER_STEP = 20, 20
@@ -490,7 +491,7 @@ def stepping(function):
 
 
 purging.Retention._write = stepping(purging.Retention._write)
-purging.Retention._rewrite = stepping(purging.Retention._rewrite)
+SqliteFile.rewrite = stepping(SqliteFile.rewrite)
 Path.unlink = stepping(Path.unlink)
 main()
 """
