@@ -75,7 +75,7 @@ LINES_OF_FEATURES = {
     "a report in less than a tenth of openpyxl's time, what was not delivered in a module of its own": 27,
     "openpyxl loaded only where a workbook is written, a longer name for dates and numbers": 26,
     "init as a conversation, tokens that are kept, the campaign file of a sheet": 645,
-    "next steps, messages that were sent, rehearsals, folded columns in reports": 290,
+    "next steps, messages that were sent, rehearsals, folded columns in reports": 294,
     "a check as a page and its wrong rows as a sheet, previews of rows": 532,
     "screens: folds, bold totals, next steps with commands, values in the help, first rows of a sheet": 130,
     "delivery in reports: columns, a section with rates and costs, filters, lists of runs": 365,

@@ -165,8 +165,12 @@ def next_steps(inputs: ReportInputs, files: Iterable[Path]) -> list[NextStep]:
             *_replies(inputs),
         *_send(inputs.run, counts.get(Outcome.PENDING, 0)),
             *_look(inputs)]  # fmt: skip
+    if not inputs.run.is_demo:
+        return steps
     # The ledger and the API of a demo are gone when its report is read: no command would find them.
-    return [replace(step, commands=()) for step in steps if not step.is_slim] if inputs.run.is_demo else steps
+    in_place = _("(the command to type, in a report of your own)")
+    bare = [replace(each, commands=()) for each in steps if not each.is_slim]
+    return [replace(each, words=f"{each.words} {in_place}") if each.words.endswith(":") else each for each in bare]
 
 
 def _fix(inputs: ReportInputs, rows: int, retry: Path | None) -> Iterator[NextStep]:

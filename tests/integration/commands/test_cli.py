@@ -553,7 +553,9 @@ def test_demo_runs_by_itself(desk: Desk) -> None:
     assert str(report.relative_to(desk.folder) if Path.cwd() == desk.folder else report) in out
     assert "ledger.sqlite3" not in out  # it is gone, and so is what a command would need
     assert re.findall("wegly-batch .*", out) == ["wegly-batch init SHEET"]
-    assert "wegly-batch run" not in (report.parent / "report.html").read_text("utf-8")
+    report_page = (report.parent / "report.html").read_text("utf-8")
+    assert "wegly-batch run" not in report_page
+    assert "then:" not in report_page.replace("then: (the command to type, in a report of your own)", "")
     summary = json.loads((report.parent / "summary.json").read_text("utf-8"))
     assert summary["delivery"]["states"]["delivered"] == 1
     assert not (desk.folder / "ledger.sqlite3").exists()
