@@ -37,7 +37,7 @@ class Printed:
 def start(words: Sequence[str], *, folder: Path, environment: Mapping[str, str], encoding: str = "utf-8") -> Printed:
     """Run the command to its end. `encoding`: that of the streams."""
     out, err = io.BytesIO(), io.BytesIO()
-    streams = [io.TextIOWrapper(each, encoding=encoding, write_through=True) for each in (out, err)]
+    streams = [io.TextIOWrapper(each, encoding=encoding, newline="\n", write_through=True) for each in (out, err)]
     before = [(number, signal.getsignal(number)) for number in _SIGNALS]
     code: object = 0
     with (
