@@ -294,8 +294,8 @@ def the_hours_are_not_asked_at_the_start(patch: pytest.MonkeyPatch) -> None:
     start, closed_until = StartSlots.start, RecipientHours.closed_until
     starting: list[bool] = []
 
-    async def noted(slots: StartSlots, slot: StartSlot) -> bool:
-        starting[:] = [await start(slots, slot)]
+    async def noted(slots: StartSlots, slot: StartSlot, *more: Any) -> bool:
+        starting[:] = [await start(slots, slot, *more)]
         return starting[0]
 
     def blind(hours: RecipientHours, job: Job, now: datetime) -> datetime | None:

@@ -32,8 +32,9 @@ __all__ = ["Played", "play"]
 
 _FAIR_LIVES = (1, 1, 1, 2)
 """The first must leave nothing waiting; a second must find nothing to do."""
-_ENOUGH_LIVES = 60
-"""In fair weather, one for each time that hours or caps keep rows back."""
+_IDLE_LIVES = 60
+"""In fair weather, one after the other without a post, until rows that wait count as lost: a cap may let one through a
+day, for as many days as there are rows."""
 _TO_THE_BRINK = 0.8
 _THOROUGH = 0.25
 """How likely a life is compared with what `check` foretold."""
@@ -137,13 +138,16 @@ class _World:
 
     def _to_the_end(self, sheet: Sequence[SheetRow]) -> None:
         """In fair weather, one life after the other at the time that the last one named, until nothing waits."""
-        for _ in range(_ENOUGH_LIVES):
+        idle = 0
+        while idle < _IDLE_LIVES:
+            posts = self.figures["posts"]
             until = self._live([fair_fate()], sheet, fair=True)
             if until is None or self.promise.breaches:
                 return
+            idle = idle + 1 if self.figures["posts"] == posts else 0
             self.figures["waited for hours or a cap"] += 1
             self._sleep((until - self.loop.wall()).total_seconds())
-        self.promise.broken("lost", f"after {_ENOUGH_LIVES} lives in fair weather some rows wait still")
+        self.promise.broken("lost", f"after {_IDLE_LIVES} lives without a post in fair weather some rows wait still")
 
     def _sleep(self, seconds: float) -> None:
         if seconds > 0:
