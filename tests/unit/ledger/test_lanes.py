@@ -357,15 +357,16 @@ def test_a_ledger_of_the_version_before_gets_lanes(postgres: Cluster) -> None:
 
 def test_a_ledger_in_a_file_has_no_lanes_and_loads_nothing_of_them(tmp_path: Any) -> None:
     """Who has a spreadsheet and one machine installs nothing more."""
+    url = f"sqlite:///{tmp_path / 'l.sqlite3'}"
     code = (
         "import sys\n"
         "from batch.ledger import Ledger\n"
-        f"with Ledger.open('sqlite:///{tmp_path / 'l.sqlite3'}') as ledger: list(ledger.runs())\n"
+        f"with Ledger.open({url!r}) as ledger: list(ledger.runs())\n"
         "import batch.app.run\n"
         "print([name for name in sys.modules if name.startswith(('psycopg', 'procrastinate', 'batch.fleet',"
         " 'batch.app.fleet', 'batch.ledger.send.lanes', 'batch.ledger.storage.fleet_tables'))])"
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
-    with Ledger.open(f"sqlite:///{tmp_path / 'l.sqlite3'}") as ledger, pytest.raises(LedgerUnusable, match="postgres"):
+    with Ledger.open(url) as ledger, pytest.raises(LedgerUnusable, match="postgres"):
         ledger.lanes  # noqa: B018 - it raises
