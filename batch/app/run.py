@@ -205,18 +205,17 @@ class SheetRun:
                 stage_sheet(source, ledger, lists=lists, choices=self._choices, now=started, rows=rows)
             )
 
+        def restage() -> StagedSheet:
+            staging.close()
+            return stage()
+
         with ExitStack() as staging:
             staged, is_changed = stage(), False
             if staged.due_looks().people:
-                from batch.app.runs.run_looks import add_look_warnings, look_first  # noqa: PLC0415 - for those that look
+                from batch.app.runs.run_looks import look_first, look_once  # noqa: PLC0415 - for those that look
 
-                looked, why = look_first(staged, owner, settings=settings, token=token, watcher=watcher)
-                is_changed = bool(looked.changed)
-                # What else a look shows may matter to the plan: who could not be reached.
-                if looked.opted_out or (looked.changed and campaign.history.skip_unreachable):
-                    staging.close()
-                    staged = stage()
-                staged = add_look_warnings(staged, looked, why)
+                look = partial(look_once, owner=owner, settings=settings, token=token, watcher=watcher)
+                staged, is_changed = look_first(staged, restage, look)
             check = summarise(staged, settings)
             if not check.to_send and not is_changed and (standing := self._find_standing(ledger, check)):
                 return standing

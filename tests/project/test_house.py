@@ -60,7 +60,7 @@ LINES_OF_FEATURES = {
     "delivery: ids of messages, looks, replies, opt-outs by reply, follow, messages of the sandbox that move": 1182,
     "many worksheets in one parse, a lack of memory by name, encodings of lists, numbers shown": 172,
     "ledgers with values that no run wrote": 122,
-    "looks of a run: the due ones first, canary and stop by delivery, unreachable people, undelivered again": 717,
+    "looks of a run: the due ones first, canary and stop by delivery, unreachable people, undelivered again": 732,
     "one person: everything that is known, and its removal": 451,
     "active content of workbooks by the parser, clean reports, a million rows alike": 160,
     "a look of the demo at what arrived, by a clock that is set on": 24,

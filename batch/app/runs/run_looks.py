@@ -5,10 +5,11 @@ Loaded only where a run looks: most of what it needs serves reading alone.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from batch.app.inputs.staging import StagedSheet, utc_now
 from batch.app.looks import DEFAULT_RATE, LookPace, LookPass
@@ -65,11 +66,30 @@ _STATES: Mapping[DeliveryState | None, str] = {
 
 
 def look_first(
+    staged: StagedSheet, restage: Callable[[], StagedSheet], look: Callable[[StagedSheet], tuple[LookPass, str]]
+) -> tuple[StagedSheet, bool]:
+    """Make the due looks at the people whom a run is about to message. `look`: makes a pass, as `look_once` does.
+
+    Returns the sheet, staged anew where that matters, with warnings; and whether a look changed anything.
+    """
+    passes, goes_on = list[LookPass](), True
+    while goes_on:
+        looked, why = look(staged)
+        passes.append(looked)
+        goes_on = not staged.due_looks().people
+        # Who could not be reached may matter, too. Below a limit others come in for those who are left out now.
+        if looked.opted_out or (looked.changed and staged.campaign.history.skip_unreachable):
+            staged = restage()
+        goes_on = goes_on and staged.due_looks().people > 0
+    return _add_warnings(staged, passes, why), any(looked.changed for looked in passes)
+
+
+def look_once(
     staged: StagedSheet, owner: Owner, *, settings: Settings, token: Token, watcher: Watcher
 ) -> tuple[LookPass, str]:
-    """Make the due looks at the people whom a run is about to message, for 10 minutes at most.
+    """Make a pass for 10 minutes at most, each look durable at once; return it, and why looks may be left out.
 
-    Each is durable at once. What another pass of `follow` is looking at is left to it.
+    What another pass of `follow` is looking at is left to it.
     """
     due = staged.due_looks()
     passing = LookPass(staged.ledger, due.messages, rate=_find_rate(settings.endpoint))
@@ -88,16 +108,16 @@ def look_first(
     return passing, passing.stopped or _("the 10 minutes for it were over")
 
 
-def add_look_warnings(staged: StagedSheet, passing: LookPass, why: str) -> StagedSheet:
+def _add_warnings(staged: StagedSheet, passes: Sequence[LookPass], why: str) -> StagedSheet:
     """Add to the warnings of a staged sheet what the looks have shown, how many are left, and why."""
     warnings = []
-    if passing.opted_out:
+    if opted_out := sum(len(passing.opted_out) for passing in passes):
         found = ngettext(
             "A look before sending showed that {n} person opted out, who is left out now.",
             "Looks before sending showed that {n} people opted out, who are left out now.",
-            len(passing.opted_out),
+            opted_out,
         )
-        warnings.append(found.format(n=number(len(passing.opted_out))))
+        warnings.append(found.format(n=number(opted_out)))
     if people := staged.due_looks().people:
         left = ngettext(
             "{n} of these people could not be looked at before ({why}): an opt-out by reply may not be known yet. To "
@@ -107,7 +127,7 @@ def add_look_warnings(staged: StagedSheet, passing: LookPass, why: str) -> Stage
             people,
         )
         warnings.append(left.format(n=number(people), why=why))
-    if runs := list(passing.touched):
+    if runs := list(dict.fromkeys(chain.from_iterable(passing.touched for passing in passes))):
         stale = ngettext(
             "Looks before sending changed what the report of {n} earlier run shows. To write it again:",
             "Looks before sending changed what the reports of {n} earlier runs show. To write them again:",

@@ -64,6 +64,17 @@ def test_who_opted_out_since_gets_nothing(desk: Office, api: DeliveringApi) -> N
     )
 
 
+def test_who_comes_in_below_a_limit_is_looked_at_first(desk: Office, api: DeliveringApi) -> None:
+    """A look takes the first person out of the run's one message; who is next then may have opted out as well."""
+    send_first(desk, api)
+    sheet = desk.sheet([phones(5)[at] for at in (1, 2, 0)])
+    ran = desk.run(sheet, desk.campaign(name="hoje"), "--limit", "1", "--base-url", api.url)
+    assert [row[1] for row in ran.rows] == ["suppressed", "suppressed", "reused"]
+    assert api.opted_out_then_posted() == []
+    assert "Looks before sending showed that 2 people opted out, who are left out now." in ran.said
+    assert "could not be looked at" not in ran.said
+
+
 def test_a_message_that_was_planned_already_is_kept_back(desk: Office, api: DeliveringApi) -> None:
     """Rows that an earlier run left pending are people about to be messaged, too."""
     send_first(desk, api)

@@ -139,16 +139,21 @@ class Life:
         with ExitStack() as opened:
             staging = self._stage(ledger, opened, run.started)
             self.promise.delivery.expect(self.process, self.disk, self.loop.wall())
-            due = staging.due_looks(ENDPOINT, run.started - FOLLOWED, run.started, limit=self.fate.limit)
-            if due.people:
+            scope = ENDPOINT, run.started - FOLLOWED, run.started
+            due = staging.due_looks(*scope, limit=self.fate.limit)
+            while due.people:
                 if not self.alone:  # the one connection in memory has room for one staged sheet
                     opened.close()
                 looked = await self._look(ledger, due.messages)
                 if looked is None:
                     return False
+                is_whole = self.alone and not staging.due_looks(*scope, limit=self.fate.limit).people
                 if looked.opted_out or not self.alone:
                     opened.close()
                     staging = self._stage(ledger, opened, run.started)
+                if not is_whole:
+                    break
+                due = staging.due_looks(*scope, limit=self.fate.limit)
             foretold = self._foretold(staging) if self.thorough and not self.looking.replaces else None
             try:
                 staging.plan(run, self._owner, _TRAITS)
