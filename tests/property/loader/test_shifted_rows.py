@@ -105,6 +105,10 @@ def test_no_row_of_a_good_file_is_refused(path: Path, seed: int) -> None:
         for row in rows:
             row[5] = chance.choice(["", "ok"])
         rows[0][5] = "ok"
+        # Where all but two lines of the header's block are full, the file may be Excel's as well: a lone longer row in
+        # a block of short ones (seed 15213) may then have separators too many. It is an error on purpose.
+        if sum(row[5] == "ok" for row in rows[:15]) >= 14:
+            rows[1][5] = rows[2][5] = ""
         rows += [[f"Q{number}", f"118{number:08}", "", "", "", ""] for number in range(len(rows) + 5)]
     if style == "blocks":
         for number in range(15, 47):
