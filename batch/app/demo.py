@@ -21,7 +21,7 @@ from batch.app.settings import Settings
 from batch.chats import Token
 from batch.model.outcomes import ExitCode
 from batch.model.runs import DEMO_FOLDER
-from batch.sandbox import Faults, running_sandbox, serve, special_table, ways_table
+from batch.sandbox import SPECIAL_CONTACTS, WAYS, Faults, running_sandbox, serve
 
 
 def samples() -> Path:
@@ -65,8 +65,8 @@ def run_demo(settings: Settings, watcher: Watcher, *, verbose: bool = False) -> 
 
 
 def special_contacts() -> list[tuple[str, str]]:
-    """Return the last four digits of each contact that fails on demand, with what it does."""
-    return [(line[:4], line[6:]) for line in f"{special_table()}\n{ways_table()}".splitlines()]
+    """Return the last four digits of each contact that behaves on demand, and in words how."""
+    return [(digits, str(each.words)) for table in (SPECIAL_CONTACTS, WAYS) for digits, each in table.items()]
 
 
 def serve_sandbox(announce: Callable[[str], None], *, faults: Mapping[str, Any], **options: Any) -> tuple[int, int]:

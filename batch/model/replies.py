@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from batch.formatting import format_moment
-from batch.i18n import _, ngettext, number
+from batch.i18n import N_, _, ngettext, number
 from batch.model.chat_history import TimelineMessage
 from batch.model.messages import command_options
 from batch.model.phone.cells import format_phone
@@ -16,6 +16,13 @@ REPLY_TIME = timedelta(days=7)
 """How long after ours a person's first message counts as a reply; an opt-out counts whenever it comes."""
 OPT_OUT, TEXT, MEDIA, BUTTON = "opt_out", "text", "media", "button:"
 """Kinds of replies; a button's kind goes on with its label."""
+KIND_WORDS = {
+    OPT_OUT: N_("opt-out"),
+    TEXT: N_("text"),
+    MEDIA: N_("picture, voice or another file"),
+    BUTTON: N_("button: "),
+}
+"""Kinds to words, to be translated."""
 
 _BUTTONS = frozenset({"button", "button_reply", "interactive", "quick_reply", "list_reply", "nfm_reply"})
 _LONGEST_LABEL = 40

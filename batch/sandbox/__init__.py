@@ -8,7 +8,7 @@ sent, delivered, read, or otherwise by the digits (`WAYS`). Invariants:
 * It listens on this machine only, and keeps no token.
 """
 
-from batch.sandbox.deliveries import WAYS, ways_table
-from batch.sandbox.faults import SPECIAL_CONTACTS, Faults, special_table
+from batch.sandbox.deliveries import WAYS
+from batch.sandbox.faults import SPECIAL_CONTACTS, Faults
 from batch.sandbox.log import SandboxLog
 from batch.sandbox.server import RunningSandbox, running_sandbox, serve

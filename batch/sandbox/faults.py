@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from batch.errors import SettingsError
+from batch.i18n import N_
+from batch.model.phrases import Phrase
 
 
 class Ending(StrEnum):
@@ -31,7 +33,7 @@ class Ending(StrEnum):
 class Behaviour:
     """Reaction of the sandbox to one valid POST."""
 
-    words: str
+    words: Phrase
     """For the table of special contacts."""
     applied: bool = True
     """The message counts as sent."""
@@ -64,18 +66,20 @@ def whatsapp_error(code: int, message: str) -> Mapping[str, object]:
 
 def _refuses(status: int, words: str, message: str, **more: object) -> Behaviour:
     body = {"statusCode": status, "message": message, **more}
-    return Behaviour(words=words, applied=False, status=status, body=body)
+    return Behaviour(words=Phrase(words), applied=False, status=status, body=body)
 
 
 def _by_whatsapp(code: int, message: str, words: str) -> Behaviour:
-    return Behaviour(words=words, applied=False, status=400, body=whatsapp_error(code, message))
+    return Behaviour(words=Phrase(words), applied=False, status=400, body=whatsapp_error(code, message))
 
 
 def _first(status: int, headers: Mapping[str, str]) -> Behaviour:
-    advised = f" with Retry-After: {headers['Retry-After']}" if headers else ""
     body = {"statusCode": status, "message": "Tente novamente em instantes."}
-    words = f"first attempt HTTP {status}{advised} (not applied), then accepted"
-    return Behaviour(words=words, applied=False, status=status, headers=headers, body=body, once=True)
+    words = N_("first attempt HTTP {status} (not applied), then accepted")
+    if headers:
+        words = N_("first attempt HTTP {status} with Retry-After: {wait} (not applied), then accepted")
+    values = {"status": str(status), "wait": headers.get("Retry-After", "")}
+    return Behaviour(words=Phrase(words, values), applied=False, status=status, headers=headers, body=body, once=True)
 
 
 _NESTED: Final = (
@@ -86,42 +90,47 @@ _PAGE: Final = "<!DOCTYPE html><html><head><title>Portal</title></head><body><h1
 _FAILED: Final = {"statusCode": 500, "message": "Internal server error"}
 _AFTER_1_S: Final = MappingProxyType({"Retry-After": "1"})
 
-PLAIN: Final = Behaviour(words="accepted")
+PLAIN: Final = Behaviour(words=Phrase("accepted"))
 
 SPECIAL_CONTACTS: Final[Mapping[str, Behaviour]] = MappingProxyType(
     {
-        "0131": _by_whatsapp(131026, "Message undeliverable", "refused by WhatsApp: 131026, not on WhatsApp"),
-        "0149": _by_whatsapp(131049, "Not delivered to maintain healthy engagement", "refused by WhatsApp: 131049"),
-        "0150": _by_whatsapp(131050, "User has stopped marketing messages", "refused by WhatsApp: 131050, opted out"),
-        "0200": Behaviour(words="the chat was already there, with an earlier life", old_chat=True),
-        "0201": Behaviour(words="accepted with HTTP 201", status=201),
-        "0302": Behaviour(words="redirect 302, not applied", applied=False, status=302, headers={"Location": "/login"}),
-        "0400": _refuses(400, "refused with HTTP 400 and a message", "O contato nao pode receber mensagens."),
-        "0401": _refuses(401, "HTTP 401", "Token invalido."),
-        "0403": _refuses(403, "HTTP 403", "Dominio nao permitido."),
-        "0404": _refuses(404, "HTTP 404", "Numero remetente nao encontrado."),
-        "0408": _refuses(408, "HTTP 408, not applied", "Request timeout."),
-        "0422": _refuses(422, "refused with HTTP 422 and nested errors", "Dados invalidos.", errors=_NESTED),
+        "0131": _by_whatsapp(131026, "Message undeliverable", N_("refused by WhatsApp: 131026, not on WhatsApp")),
+        "0149": _by_whatsapp(131049, "Not delivered to maintain healthy engagement", N_("refused by WhatsApp: 131049")),
+        "0150": _by_whatsapp(
+            131050, "User has stopped marketing messages", N_("refused by WhatsApp: 131050, opted out")
+        ),
+        "0200": Behaviour(words=Phrase(N_("the chat was already there, with an earlier life")), old_chat=True),
+        "0201": Behaviour(words=Phrase(N_("accepted with HTTP 201")), status=201),
+        "0302": Behaviour(
+            words=Phrase(N_("redirect 302, not applied")), applied=False, status=302, headers={"Location": "/login"}
+        ),
+        "0400": _refuses(400, N_("refused with HTTP 400 and a message"), "O contato nao pode receber mensagens."),
+        "0401": _refuses(401, N_("HTTP 401"), "Token invalido."),
+        "0403": _refuses(403, N_("HTTP 403"), "Dominio nao permitido."),
+        "0404": _refuses(404, N_("HTTP 404"), "Numero remetente nao encontrado."),
+        "0408": _refuses(408, N_("HTTP 408, not applied"), "Request timeout."),
+        "0422": _refuses(422, N_("refused with HTTP 422 and nested errors"), "Dados invalidos.", errors=_NESTED),
         "0425": _first(425, {}),
         "0429": _first(429, _AFTER_1_S),
-        "0500": Behaviour(words="HTTP 500, not applied", applied=False, status=500, body=_FAILED),
-        "0501": Behaviour(words="HTTP 500, but applied", status=500, body=_FAILED),
+        "0500": Behaviour(words=Phrase(N_("HTTP 500, not applied")), applied=False, status=500, body=_FAILED),
+        "0501": Behaviour(words=Phrase(N_("HTTP 500, but applied")), status=500, body=_FAILED),
         "0503": _first(503, _AFTER_1_S),
-        "0504": Behaviour(words="HTTP 504 with a web page, but applied", status=504, body="<html><h1>504</h1></html>"),
-        "0900": Behaviour(words="applied, then the connection is dropped", ending=Ending.DROP),
-        "0901": Behaviour(words="the connection is dropped, not applied", applied=False, ending=Ending.DROP),
-        "0902": Behaviour(words="applied, but no answer ever comes", ending=Ending.HANG),
-        "0903": Behaviour(words="HTTP 200 with a web page, not applied", applied=False, body=_PAGE),
-        "0904": Behaviour(words="applied; HTTP 200, but the JSON is cut", cut=True),
-        "0905": Behaviour(words="applied; the connection is dropped midway in the answer", ending=Ending.DROP_MIDWAY),
+        "0504": Behaviour(
+            words=Phrase(N_("HTTP 504 with a web page, but applied")), status=504, body="<html><h1>504</h1></html>"
+        ),
+        "0900": Behaviour(words=Phrase(N_("applied, then the connection is dropped")), ending=Ending.DROP),
+        "0901": Behaviour(
+            words=Phrase(N_("the connection is dropped, not applied")), applied=False, ending=Ending.DROP
+        ),
+        "0902": Behaviour(words=Phrase(N_("applied, but no answer ever comes")), ending=Ending.HANG),
+        "0903": Behaviour(words=Phrase(N_("HTTP 200 with a web page, not applied")), applied=False, body=_PAGE),
+        "0904": Behaviour(words=Phrase(N_("applied; HTTP 200, but the JSON is cut")), cut=True),
+        "0905": Behaviour(
+            words=Phrase(N_("applied; the connection is dropped midway in the answer")), ending=Ending.DROP_MIDWAY
+        ),
     }
 )
-"""Last four digits of `wa_contact_id` to the reaction; rendered by `special_table`."""
-
-
-def special_table() -> str:
-    """Return the special contacts as lines of `digits  reaction`, for help texts and documents."""
-    return "\n".join(f"{digits}  {behaviour.words}" for digits, behaviour in SPECIAL_CONTACTS.items())
+"""Last four digits of `wa_contact_id` to the reaction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

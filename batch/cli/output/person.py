@@ -14,6 +14,7 @@ from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import in_english
 from batch.model.reasons import sentence
+from batch.model.replies import KIND_WORDS
 
 _WIDTH = 80
 _At = Callable[[datetime], str]
@@ -106,7 +107,9 @@ def _delivery_lines(delivery: Delivery, at: _At) -> Iterator[str]:
     seen = _("{state}; first seen {seen}, looked {looked}")
     yield seen.format(state=state, seen=at(delivery.seen_at), looked=at(delivery.looked_at))
     if delivery.reply is not None:
-        yield _("wrote {when}, after our message: {kind}").format(when=at(delivery.reply.at), kind=delivery.reply.kind)
+        code, colon, label = delivery.reply.kind.partition(":")
+        kind = _(KIND_WORDS.get(code + colon, code + colon)) + label
+        yield _("wrote {when}, after our message: {kind}").format(when=at(delivery.reply.at), kind=kind)
 
 
 def _state_label(state: str) -> str:

@@ -28,7 +28,8 @@ _STOPPED = {
     StopCause.LEDGER_FAILED: N_("Stopped: the ledger could not be written, and without it nothing may be sent."),
     StopCause.CANARY: N_("Stopped: not all of the first rows ([canary] in the campaign) were accepted."),
     StopCause.UNDELIVERED: N_(
-        "Stopped: the messages that were looked at failed, or were not sent on ([stop] undelivered in the campaign)."
+        "Stopped: the messages that were looked at failed, or were not sent on ([canary], or [stop] undelivered in the "
+        "campaign)."
     ),
     StopCause.LOOKS_REFUSED: N_("Stopped: the API does not let us look what became of the first rows ([canary] look)."),
     StopCause.CLOCK_WRONG: N_("Stopped: this machine's clock went back, or is more than 5 minutes off the API's."),

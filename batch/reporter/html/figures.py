@@ -180,7 +180,11 @@ def _fix(inputs: ReportInputs, rows: int, retry: Path | None) -> Iterator[NextSt
     if retry is None:
         yield NextStep(outcome=Outcome.ERROR, title=title, words=_("Below is why, and what to do about each."))
         return
-    words = _("Nothing was sent to these. Correct them in {file}, save it, and run it like a sheet.")
+    words = ngettext(
+        "Nothing was sent to this one. Correct it in {file}, save it, and run it like a sheet.",
+        "Nothing was sent to these. Correct them in {file}, save it, and run it like a sheet.",
+        rows,
+    )
     commands = ((f"wegly-batch run {_place(retry)}{_options(inputs.run)}", ""),)
     yield NextStep(
         outcome=Outcome.ERROR, title=title, words=words.format(file=retry.name), file=retry.name, commands=commands
@@ -191,7 +195,11 @@ def _decide(inputs: ReportInputs, rows: int, report: Path | None) -> Iterator[Ne
     if not rows:
         return
     title = ngettext("{n} row to decide", "{n} rows to decide", rows).format(n=number(rows))
-    words = _("These may have been sent, and are not sent again by themselves. Look into the chat in WhatsApp, then:")
+    words = ngettext(
+        "This one may have been sent, and is not sent again by itself. Look into the chat in WhatsApp, then:",
+        "These may have been sent, and are not sent again by themselves. Look into the chats in WhatsApp, then:",
+        rows,
+    )
     reasons = [each for each in inputs.statistics.reasons if each.outcome is Outcome.UNKNOWN]
     named = ",".join(map(str, sorted(row for each in reasons for row in each.first)))
     settle = f"wegly-batch settle {inputs.run.run}"

@@ -15,7 +15,7 @@ from babel.dates import format_datetime, format_time
 from batch.control_characters import show_controls
 from batch.formatting import format_exactly, format_rate
 from batch.i18n import N_, _, current_language
-from batch.model.replies import BUTTON, MEDIA, OPT_OUT, TEXT
+from batch.model.replies import KIND_WORDS
 from batch.reporter.printable_text import printable
 
 LONGEST_CELL = 2_000
@@ -113,8 +113,8 @@ def column_names(columns: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def reply_words() -> dict[str, str]:
-    """The kinds of replies in the current language, by their codes."""
-    return {OPT_OUT: _("opt-out"), TEXT: _("text"), MEDIA: _("picture, voice or another file"), BUTTON: _("button: ")}
+    """Return the codes of the kinds of replies, each with its words in the current language."""
+    return {kind: _(words) for kind, words in KIND_WORDS.items()}
 
 
 def script_texts() -> dict[str, str]:

@@ -119,6 +119,17 @@ def test_the_help_of_every_command_is_in_the_language(words: tuple[str, ...]) ->
     assert _help(words, "en") == english, "what was said in one language stays in it"
 
 
+def test_the_contacts_of_the_sandbox_are_in_the_language() -> None:
+    """Each reaction: none is shown as in the English help."""
+    tables = [_help(("sandbox",), language).partition("wa_contact_id")[2] for language in ("en", "pt_BR")]
+    english, portuguese = (
+        {line[2:6]: line[8:] for line in table.splitlines() if line[2:6].isdigit()} for table in tables
+    )
+    assert english["0704"] == "accepted, then failed: 131026"
+    assert portuguese["0704"] == "aceita, e depois falha: 131026"
+    assert [digits for digits in english if english[digits] == portuguese[digits]] == ["0401", "0403", "0404"]
+
+
 def _help(words: tuple[str, ...], language: str) -> str:
     with use_language(language):
         return CliRunner().invoke(cli, [*words, "--help"], prog_name="wegly-batch", terminal_width=110).output

@@ -59,6 +59,7 @@ def test_who_opted_out_since_gets_nothing(desk: Office, api: DeliveringApi) -> N
     assert api.opted_out_then_posted() == []
     assert "Looks before sending showed that 2 people opted out, who are left out now." in ran.said
     assert "could not be looked at" not in ran.said
+    assert "after our message: opt-out" in " ".join(desk.type("person", phones(5)[1])[1].split())
     assert (
         f"of 1 earlier run shows. To write it again:\n  wegly-batch report {first.summary['run']} --ledger " in ran.said
     )

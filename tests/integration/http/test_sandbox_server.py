@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 from rights import is_private
 
+from batch.app.demo import special_contacts
 from batch.errors import SettingsError
-from batch.sandbox import SPECIAL_CONTACTS, Faults, RunningSandbox, SandboxLog, running_sandbox, special_table
+from batch.sandbox import SPECIAL_CONTACTS, WAYS, Faults, RunningSandbox, SandboxLog, running_sandbox
 
 CHATS = "/integrations/external/chats"
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
@@ -262,10 +263,10 @@ def test_faults_out_of_range_are_refused(faults: dict[str, float]) -> None:
 
 def test_the_table_of_special_contacts_is_whole() -> None:
     """What the help shows is what the sandbox does."""
-    lines = special_table().splitlines()
-    assert [line.split("  ")[0] for line in lines] == list(SPECIAL_CONTACTS)
+    table, every = special_contacts(), {**SPECIAL_CONTACTS, **WAYS}
+    assert [digits for digits, _words in table] == list(every)
     assert list(SPECIAL_CONTACTS) == sorted(SPECIAL_CONTACTS)
-    assert all(behaviour.words in line for line, behaviour in zip(lines, SPECIAL_CONTACTS.values(), strict=True))
+    assert all(words == str(every[digits].words) for digits, words in table)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
