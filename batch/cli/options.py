@@ -233,6 +233,23 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+SENDING_OPTIONS = (
+    "rate",
+    "encoding",
+    "concurrency",
+    "read-timeout",
+    "reports",
+    "clean-report",
+    "ledger",
+    "token-file",
+    "base-url",
+    "origin",
+    "trust-env",
+    "json",
+)
+"""Names of the shared options of each command that sends: how, by what, and where results go."""
+
+
 def shared_options(*names: str) -> Callable[[F], F]:
     """Return what gives a command these options, named like them, in this order."""
 

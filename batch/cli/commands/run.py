@@ -22,7 +22,7 @@ from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings, Token, read_token
 from batch.app.trial import send_trial
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, choices_from, lasting_option, settings_from, shared_options
+from batch.cli.options import SENDING_OPTIONS, SHEET, choices_from, lasting_option, settings_from, shared_options
 from batch.cli.output.check import check_text
 from batch.cli.output.run import alarm_text, brief_text, summary_text, trial_json, trial_text
 from batch.cli.progress import make_watcher
@@ -31,6 +31,14 @@ from batch.errors import WeglyBatchError
 from batch.formatting import format_moment, to_json
 from batch.i18n import _, describe_os_error, ngettext, number, use_language
 from batch.model.outcomes import ExitCode, worst_exit_code
+
+
+def is_too_late(campaign: Path, not_after: time | None) -> bool:
+    """Return whether `--not-after` keeps all of it back, and say so."""
+    if not_after is None or not is_late(campaign, not_after):
+        return False
+    say(_("It is after {time}: nothing was sent. Run again in time.").format(time=f"{not_after:%H:%M}"))
+    return True
 
 
 def read_frozen_plan(path: Path | None, plan_hash: str | None) -> Plan | None:
@@ -68,21 +76,7 @@ def read_frozen_plan(path: Path | None, plan_hash: str | None) -> Plan | None:
 @lasting_option(
     "--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6."
 )
-@shared_options(
-    "rate",
-    "encoding",
-    "concurrency",
-    "read-timeout",
-    "reports",
-    "clean-report",
-    "ledger",
-    "token-file",
-    "base-url",
-    "origin",
-    "trust-env",
-    "json",
-    "verbose",
-)
+@shared_options(*SENDING_OPTIONS, "verbose")
 @click.option("--open", "opens", is_flag=True, help="Open the page report.html in the browser at the end.")
 @shared_options("quiet")
 @lasting_option(
@@ -122,9 +116,7 @@ def command(
     warn(exposure_warnings(settings, token_file))
     if dry_run:
         return _check(files.sheets, campaign, settings, choices, as_json=as_json)
-    if not_after is not None and is_late(campaign, not_after):
-        late = _("It is after {time}: nothing was sent. Run again in time.")
-        say(late.format(time=f"{not_after:%H:%M}"))
+    if is_too_late(campaign, not_after):
         return ExitCode.PENDING
     if numbers:
         token = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)

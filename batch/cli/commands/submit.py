@@ -9,13 +9,13 @@ import click
 
 from batch.app.fleet.submit import SubmittedRun, submit
 from batch.app.fleet.watch import watch
-from batch.app.inputs.input_files import find_campaign, find_sheets, is_late, list_files
+from batch.app.inputs.input_files import find_campaign, find_sheets, list_files
 from batch.app.ledger_admin import exposure_warnings
 from batch.app.run import open_runs
 from batch.app.settings import read_token
-from batch.cli.commands.run import read_frozen_plan
+from batch.cli.commands.run import is_too_late, read_frozen_plan
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, choices_from, settings_from, shared_options
+from batch.cli.options import SENDING_OPTIONS, SHEET, choices_from, settings_from, shared_options
 from batch.cli.output.fleet import submitted_json, submitted_text
 from batch.cli.output.run import summary_text
 from batch.cli.progress import make_watcher
@@ -40,18 +40,7 @@ from batch.model.outcomes import ExitCode
     "resend-unknown",
     "accept-change",
     "not-after",
-    "rate",
-    "encoding",
-    "concurrency",
-    "read-timeout",
-    "reports",
-    "clean-report",
-    "ledger",
-    "token-file",
-    "base-url",
-    "origin",
-    "trust-env",
-    "json",
+    *SENDING_OPTIONS,
     "quiet",
 )
 def command(
@@ -79,8 +68,7 @@ def command(
     if others:
         raise click.UsageError(_("The folder holds several sheets: name one, and submit the next when it has ended."))
     warn(exposure_warnings(settings, token_file))
-    if not_after is not None and is_late(campaign, not_after):
-        say(_("It is after {time}: nothing was sent. Run again in time.").format(time=f"{not_after:%H:%M}"))
+    if is_too_late(campaign, not_after):
         return ExitCode.PENDING
     token, quiet = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint), quiet or as_json
     with open_runs((sheet,), campaign, settings, choices) as (run,):
