@@ -4,4 +4,4 @@ What it says is a hint about who might work now, never about who may: that is de
 Its rows may be lost, doubled or ended by hand, and the next sweep of any worker puts right what is missing.
 """
 
-from batch.fleet.dispatch import LaneJob, enqueue, forget_lost, make_tables, queued, work
+from batch.fleet.dispatch import LaneJob, enqueue, forget_lost, make_tables, queued_lanes, work

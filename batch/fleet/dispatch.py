@@ -79,7 +79,7 @@ def enqueue(driver: Any, queue: str, jobs: Collection[LaneJob]) -> None:
             manager.batch_defer_jobs([job], connection=driver)
 
 
-def queued(driver: Any, queue: str) -> dict[tuple[str, str], datetime | None]:
+def queued_lanes(driver: Any, queue: str) -> dict[tuple[str, str], datetime | None]:
     """Return the lanes that have a waiting job, each with the moment for which it waits."""
     query = "SELECT args->>'run', args->>'sender', scheduled_at FROM procrastinate_jobs"
     found = driver.cursor(row_factory=tuple_row).execute(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from batch.app.fleet.frozen import FORM, Frozen, thaw
+from batch.app.fleet.lane_settings import FORM, LaneSettings, load_settings
 from batch.app.inputs.staging import utc_now
 from batch.app.settings import Settings
 from batch.chats import ChatsClient, Token
@@ -70,10 +70,10 @@ class LaneServer:
             taken = await asyncio.to_thread(ledger.lanes.take, run, sender, owner)
             if taken is None:
                 return None
-            return await _Serving(self, ledger, run, sender, taken).serve()
+            return await _LaneService(self, ledger, run, sender, taken).serve()
 
 
-class _Serving:
+class _LaneService:
     """A lane while this worker has it; the progress of its pool."""
 
     def __init__(self, server: LaneServer, ledger: Ledger, run: Run, sender: str, taken: TakenLane) -> None:
@@ -94,15 +94,15 @@ class _Serving:
 
     async def serve(self) -> LaneEnd | None:
         submission = self._taken.submission
-        frozen = thaw(submission.settings) if submission.format == FORM else None
-        if frozen is None:
+        kept = load_settings(submission.settings) if submission.format == FORM else None
+        if kept is None:
             log.warning("lane_of_another_version", run=self._run.run, sender=self._sender, format=submission.format)
             await self._leave(LaneState.WAITING, NOTHING_SENT)
             return None
         log.info("lane_taken", run=self._run.run, sender=self._sender, epoch=self._owner.epoch)
         self._heed(submission.cause, submission.finding)
         try:
-            sent = await self._send(frozen)
+            sent = await self._send(kept)
         except WeglyBatchError:
             raise
         except Exception:
@@ -122,10 +122,10 @@ class _Serving:
         state = await self._leave(state, sent)
         return LaneEnd(state=state, next_at=at if state is LaneState.RESTING else None)
 
-    async def _send(self, frozen: Frozen) -> PoolResult:
-        settings = replace(self._server.settings, origin=frozen.origin, read_timeout=frozen.read_timeout)
-        limiter = await asyncio.to_thread(self._ledger.make_limiter, frozen.limits, endpoint=self._run.endpoint)
-        token, context, self._wanted = self._server.token, self._server.ssl_context, frozen.pool.rate
+    async def _send(self, kept: LaneSettings) -> PoolResult:
+        settings = replace(self._server.settings, origin=kept.origin, read_timeout=kept.read_timeout)
+        limiter = await asyncio.to_thread(self._ledger.make_limiter, kept.limits, endpoint=self._run.endpoint)
+        token, context, self._wanted = self._server.token, self._server.ssl_context, kept.pool.rate
         self._server.stops.add(self._stop)
         if self._server.stopped.is_set():
             self._stop.request(StopCause.TERMINATED)
@@ -135,7 +135,7 @@ class _Serving:
                 pool = Pool(
                     ledger=queue,
                     client=lambda: settings.make_client(ChatsClient, token, ssl_context=context),
-                    settings=replace(frozen.pool, wait=False),
+                    settings=replace(kept.pool, wait=False),
                     now=lambda: utc_now() + self._offset,
                     progress=self,
                     stop=self._stop,

@@ -1,4 +1,4 @@
-"""The part of a campaign that workers need, frozen when its run is submitted: the file stays where it is."""
+"""Settings of a run's lanes, as they are kept when the run is submitted: the campaign file stays where it is."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from batch.model.contact_limits import ContactLimits
 from batch.pool import PoolSettings
 
 FORM = 1
-"""Raised when a worker of before could not send rightly by what is frozen now: it leaves such lanes to others."""
+"""Raised when a worker of before could not send rightly by what is kept now: it leaves such lanes to others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Frozen:
-    """The part of a campaign, and of the options of `submit`, that its lanes are sent by."""
+class LaneSettings:
+    """The part of a campaign, and of the options of `submit`, by which its lanes are sent."""
 
     pool: PoolSettings
     limits: ContactLimits
@@ -25,22 +25,22 @@ class Frozen:
     read_timeout: float
 
 
-_form = TypeAdapter(Frozen)
+_form = TypeAdapter(LaneSettings)
 
 
-def freeze(campaign: Campaign, settings: Settings) -> str:
-    """Return it as JSON, in the form `FORM`."""
-    frozen = Frozen(
+def dump_settings(campaign: Campaign, settings: Settings) -> str:
+    """Return the settings of a run's lanes as JSON, in the form `FORM`."""
+    of_lanes = LaneSettings(
         pool=settings.pool(campaign),
         limits=campaign.contact_limits,
         origin=settings.origin,
         read_timeout=settings.read_timeout,
     )
-    return _form.dump_json(frozen).decode()
+    return _form.dump_json(of_lanes).decode()
 
 
-def thaw(text: str) -> Frozen | None:
-    """Return what `freeze` has made; None when it is of no form that this version knows."""
+def load_settings(text: str) -> LaneSettings | None:
+    """Return the settings that `dump_settings` wrote; None when it is of no form that this version knows."""
     try:
         return _form.validate_json(text)
     except ValidationError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.app.check import Check
-from batch.app.fleet.frozen import FORM, freeze, refuse_canary
+from batch.app.fleet.lane_settings import FORM, dump_settings, refuse_canary
 from batch.app.inputs.campaign_sheet import Choices
 from batch.app.run import SheetRun
 from batch.app.runs.finish import FinishedRun
@@ -79,7 +79,7 @@ def _write(campaign: Campaign, settings: Settings, choices: Choices, token: Toke
         run,
         queue=queue,
         form=FORM,
-        settings=freeze(campaign, settings),
+        settings=dump_settings(campaign, settings),
         senders=senders,
         total=check.to_send,
         limit=choices.message_limit(campaign),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from batch.app.fleet.ending import end_run, sent_by_lanes
+from batch.app.fleet.run_end import end_run, sent_by_lanes
 from batch.app.inputs.change_guard import note_stamp
 from batch.app.report import find_run, rewrite_report
 from batch.app.runs.finish import FinishedRun, notify
@@ -100,7 +100,7 @@ def watch(name: str, settings: Settings, watcher: Watcher, *, stops: bool = Fals
                 is_ended = runner.run(_watch(ledger, run.run, watcher, stops=stops))
         finally:
             watcher.end()
-    return finished(run.run, settings) if is_ended else None
+    return report_end(run.run, settings) if is_ended else None
 
 
 async def _watch(ledger: Ledger, name: str, watcher: Watcher, *, stops: bool) -> bool:
@@ -130,7 +130,7 @@ async def _watch(ledger: Ledger, name: str, watcher: Watcher, *, stops: bool) ->
     return False
 
 
-def finished(name: str, settings: Settings) -> FinishedRun:
+def report_end(name: str, settings: Settings) -> FinishedRun:
     """Write the report of a run that has ended, and notify whom its campaign names; once, where its sheet is."""
     report = rewrite_report(name, settings)
     run = report.run

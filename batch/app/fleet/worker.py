@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from batch._version import __version__
-from batch.app.fleet.ending import end_run
 from batch.app.fleet.lane import LaneServer
+from batch.app.fleet.run_end import end_run
 from batch.app.runs.finish import stop_exit_code
 from batch.app.runs.run_log import log_to
 from batch.app.settings import Settings
 from batch.chats import Token, make_ssl_context
 from batch.errors import LedgerFailed, LedgerUnusable
 from batch.event_log import log
-from batch.fleet import LaneJob, enqueue, forget_lost, make_tables, queued, work
+from batch.fleet import LaneJob, enqueue, forget_lost, make_tables, queued_lanes, work
 from batch.ledger import Ledger
 from batch.model.lanes import LaneState
 from batch.model.outcomes import ExitCode
@@ -36,8 +36,8 @@ _AGAIN = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerPlace:
-    """The place of a worker, for people."""
+class WorkerInfo:
+    """Name and task of a worker, for people."""
 
     name: str
     """Host, process and version."""
@@ -46,8 +46,9 @@ class WorkerPlace:
     lanes: int
 
 
-Begun = Callable[[WorkerPlace, Callable[[], object]], None]
-"""Takes the place of a worker that has begun, and what stops it from any thread, as SIGTERM does in the main one."""
+Begun = Callable[[WorkerInfo, Callable[[], object]], None]
+"""Takes what is known of a worker that has begun, and what stops it from any thread, as SIGTERM does in the main one.
+"""
 
 
 def serve_lanes(
@@ -77,7 +78,7 @@ class _Worker:
         self._lanes = lanes
         self._queue = ledger.lanes.queue(settings.endpoint, token.header())
         name = f"{socket.gethostname()}:{os.getpid()} {__version__}"
-        self._place = WorkerPlace(name=name, ledger=ledger.location, endpoint=settings.endpoint, lanes=lanes)
+        self._info = WorkerInfo(name=name, ledger=ledger.location, endpoint=settings.endpoint, lanes=lanes)
         secure = settings.endpoint.startswith("https:")
         context = make_ssl_context(trust_env=settings.trust_env) if secure else None
         self._stopped = asyncio.Event()
@@ -100,10 +101,10 @@ class _Worker:
 
         with stop_on_signals(stop, lambda again: take_signal(again=again)):
             sweeping = asyncio.create_task(self._sweep_until_cancelled())
-            begun(self._place, partial(loop.call_soon_threadsafe, partial(take_signal, again=False)))
-            log.info("worker_begun", worker=self._place.name, lanes=self._lanes)
+            begun(self._info, partial(loop.call_soon_threadsafe, partial(take_signal, again=False)))
+            log.info("worker_begun", worker=self._info.name, lanes=self._lanes)
             try:
-                conninfo = self._ledger.lanes.conninfo(self._place.name)
+                conninfo = self._ledger.lanes.conninfo(self._info.name)
                 await work(conninfo, self._queue, lanes=self._lanes, serve=self._serve, stopped=stopped)
             finally:
                 sweeping.cancel()
@@ -155,7 +156,7 @@ def sweep(ledger: Ledger, queue: str) -> None:
     """
     free = ledger.lanes.free_lanes(queue)
     with ledger.lanes.driver() as driver:
-        waiting = queued(driver, queue) if free else {}
+        waiting = queued_lanes(driver, queue) if free else {}
         missing = [lane for lane in free if (lane.run, lane.sender) not in waiting]
         enqueue(driver, queue, [LaneJob(run=lane.run, sender=lane.sender, at=lane.next_at) for lane in missing])
     for name in ledger.lanes.open_runs(queue):

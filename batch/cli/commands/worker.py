@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from batch.app.fleet.worker import WorkerPlace, serve_lanes
+from batch.app.fleet.worker import WorkerInfo, serve_lanes
 from batch.app.settings import read_token
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import lasting_option, settings_from, shared_options
@@ -37,13 +37,13 @@ def command(*, lanes: int, token_file: Path | None, verbose: bool, **options: An
     return serve_lanes(settings, token, lanes=lanes, verbose=verbose, begun=_say_begun, on_signal=_say_signal)
 
 
-def _say_begun(place: WorkerPlace, _stop: Callable[[], object]) -> None:
+def _say_begun(worker: WorkerInfo, _stop: Callable[[], object]) -> None:
     words = ngettext(
         "Worker {name}: serves {n} sender at a time for {endpoint}. Ledger: {ledger}",
         "Worker {name}: serves {n} senders at a time for {endpoint}. Ledger: {ledger}",
-        place.lanes,
+        worker.lanes,
     )
-    say(words.format(name=place.name, n=number(place.lanes), endpoint=place.endpoint, ledger=place.ledger))
+    say(words.format(name=worker.name, n=number(worker.lanes), endpoint=worker.endpoint, ledger=worker.ledger))
 
 
 def _say_signal(again: bool) -> None:  # noqa: FBT001 - a callback

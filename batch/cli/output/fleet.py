@@ -27,7 +27,7 @@ _STATES = {
 
 
 def submitted_text(given: SubmittedRun, *, attached: bool = False) -> str:
-    """The run that was given to workers, and how to see what becomes of it."""
+    """Return what was given to workers, and how to see what becomes of it."""
     name = given.run.run
     messages = ngettext("{n} message of {senders} is queued", "{n} messages of {senders} are queued", given.messages)
     senders = ngettext("{n} sender", "{n} senders", given.senders).format(n=number(given.senders))
@@ -47,7 +47,7 @@ def submitted_text(given: SubmittedRun, *, attached: bool = False) -> str:
 
 
 def submitted_json(given: SubmittedRun) -> dict[str, object]:
-    """The same, for programs: `submit --json`."""
+    """Return the run that was given to workers, for `submit --json`."""
     return {
         "run": given.run.run,
         "campaign": given.run.campaign,
@@ -59,9 +59,10 @@ def submitted_json(given: SubmittedRun) -> dict[str, object]:
 
 
 def status_text(found: FleetStatus) -> str:
-    """Each run with its lanes, then the workers."""
+    """Return each run with its lanes, then the workers, by the clock of the first run where there is one."""
     parts = ["\n".join(_run_lines(each)) for each in found.runs] or [_("Nothing that was submitted is open.")]
-    workers = [f"{name}, {format_moment(since.astimezone())}" for name, since in found.workers]
+    zone = found.runs[0].run.timezone if found.runs else None
+    workers = [f"{name}, {format_moment(since if zone else since.astimezone(), zone)}" for name, since in found.workers]
     parts.append(section(_("Workers, and since when"), workers or [_("none is connected")]))
     return "\n\n".join([*parts, _("Ledger: {place}").format(place=found.ledger)])
 
@@ -103,7 +104,7 @@ def _lane_text(lane: Lane, timezone: str) -> str:
 
 
 def status_json(found: FleetStatus) -> str:
-    """The same, for programs."""
+    """Return the runs and workers as JSON."""
     runs = [
         {
             "run": each.run.run,
