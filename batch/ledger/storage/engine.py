@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
@@ -24,7 +25,7 @@ READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock, and are of one moment."""
 
 
-class Database:
+class Database(ABC):
     """The differences, beside SQL, between the databases on which a ledger can be.
 
     What a database has no need of, it does not override.
@@ -43,34 +44,34 @@ class Database:
 
     # The ledger as a whole
 
+    @abstractmethod
     def exists(self) -> bool:
         """Return whether there is a ledger, without making one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open(self) -> sa.Engine:
         """Open the ledger, create it when it does not exist, and bring its tables up to date; durable on return.
 
         Raises LedgerUnusable when the location cannot be used, holds no ledger, or a newer wegly-batch wrote it.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def hold(self, engine: sa.Engine, names: Iterable[str], owner: Owner) -> AbstractContextManager[None]:
         """Hold the locks of `names` (`campaign ...`, `sender ...`, `follow ...`) while a block runs, all or none.
 
         Raises Busy, naming the holder, when another run has one of them, and LedgerUnusable when they cannot be made.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def open_read_only(self) -> AbstractContextManager[Any]:
         """Open a connection of the driver that cannot write, to a ledger of any version, for a block.
 
         Raises LedgerUnusable when there is no ledger, and for every error of the driver while the block runs.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def size(self, connection: Any) -> int:
         """Return the bytes on the disk. `connection`: one of `open_read_only`."""
-        raise NotImplementedError
 
     def tables(self, wanted: sa.MetaData) -> sa.MetaData:
         """Return the tables in the form in which the database has them."""
@@ -129,9 +130,9 @@ class Database:
     def overwrite_freed(self, connection: sa.Connection) -> None:
         """Overwrite what the connection's transaction frees."""
 
+    @abstractmethod
     def rewrite(self, engine: sa.Engine) -> bool:
         """Remove what was freed before. False: a reader keeps it from being gone."""
-        raise NotImplementedError
 
 
 def database_of(opened: sa.Engine | sa.Connection) -> Database:
