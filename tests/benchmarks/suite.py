@@ -127,7 +127,8 @@ class Results:
 def reading(results: Results, sizes: Sizes, folder: Path) -> None:
     """Reading, checking and staging."""
     csv, xlsx, campaign = make(folder / "many", sizes.rows)
-    few, _, _ = make(folder / "few", max(100, sizes.rows // 10))
+    quarter = max(100, sizes.rows // 4)
+    few, _, _ = make(folder / "few", quarter)
     said = f"{sizes.rows:,} x 8 XLSX"
     base = measured([*PEERS, "pandas-openpyxl", str(xlsx)], rounds=sizes.rounds)
     results.add(said, "pandas + openpyxl, reading only", base, base)
@@ -159,7 +160,7 @@ def reading(results: Results, sizes: Sizes, folder: Path) -> None:
     small = measured(_check(few, campaign, folder), rounds=sizes.rounds)
     ten, _, _ = make(folder / "ten", 10)
     nothing = measured(_check(ten, campaign, folder), rounds=sizes.rounds)
-    grown = ((checked.cpu - nothing.cpu) / sizes.rows) / ((small.cpu - nothing.cpu) / max(100, sizes.rows // 10))
+    grown = ((checked.cpu - nothing.cpu) / sizes.rows) / ((small.cpu - nothing.cpu) / quarter)
     results.figures |= {"check csv MiB": checked.mib, "check growth": grown}
 
 
@@ -205,12 +206,18 @@ def sending(results: Results, sizes: Sizes, folder: Path) -> None:
                 run = client.measured(maker, url, workers=32, posts=sizes.posts, profile=None)
                 rounds[name].append(asyncio.run(run).cpu / sizes.posts * 1000)
         costs = {name: median(found) for name, found in rounds.items()}
-        curl = _curl(url, sizes.posts, folder)
+        others = {
+            "curl -Z": _curl(url, sizes.posts, folder),
+            "GNU parallel, a curl each": _parallel(url, sizes.posts // 10),
+        }
     base = costs[next(iter(makers))]
     for name, cost in costs.items():
         results.say("a POST, 32 in flight", name, f"{cost:.3f} ms", "", f"{cost / base:.2f}")
-    if curl is not None:
-        results.say("a POST, 32 in flight", "curl -Z (no ledger)", f"{curl:.3f} ms", "", f"{curl / base:.2f}")
+    for name, other in others.items():
+        if other is None:
+            results.say("a POST, 32 in flight", f"{name}: not installed, left out")
+        else:
+            results.say("a POST, 32 in flight", f"{name} (no ledger)", f"{other:.3f} ms", "", f"{other / base:.2f}")
     if importlib.util.find_spec("aiohttp") is None:
         results.say("a POST, 32 in flight", "aiohttp: not installed, left out")
     results.figures["post / httpx"] = costs["ChatsClient"] / base
@@ -235,6 +242,15 @@ def _curl(url: str, posts: int, folder: Path) -> float | None:
     one = f'url = "{url}/chats"\ndata = "{{}}"\noutput = "/dev/null"\n'
     (folder / "curl").write_text("next\n".join([one] * posts))
     cost = measured(["curl", "-s", "-Z", "--parallel-max", "32", "-K", str(folder / "curl")], rounds=1)
+    return cost.cpu / posts * 1000
+
+
+def _parallel(url: str, posts: int) -> float | None:
+    if not (shutil.which("parallel") and shutil.which("curl")):
+        return None
+    post = ["curl", "-s", "-o", os.devnull, "-d", "[]", f"{url}/chats"]
+    # -N0: a number is one more post, and no argument of curl; "{}" would stand for it.
+    cost = measured(["parallel", "-j32", "-N0", *post, ":::", *map(str, range(posts))], rounds=1)
     return cost.cpu / posts * 1000
 
 
