@@ -367,6 +367,14 @@ class Reason(StrEnum):
     LEDGER_FAILED = _explain(
         "ledger_failed", N_("The ledger takes no writes: {words}"), N_("Mend that, then run again.")
     )
+    WORKERS_LOST = _explain(
+        "workers_lost",
+        N_("{workers} workers were lost one after the other in this sender's rows, and none brought a row to an end."),
+        N_(
+            "Find out what ended them (on {host}: out of memory, killed, cut off from the ledger) and mend that. Then "
+            "decide the rows in doubt, and submit the sheet again: it sends what is left."
+        ),
+    )
     ACCOUNT_STOPPED = _explain(
         "account_stopped",
         N_("Not sent: WhatsApp has stopped this sender or account ({code}): {words}"),

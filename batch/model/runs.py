@@ -41,6 +41,8 @@ class StopCause(StrEnum):
     LOOKS_REFUSED = "looks_refused"
     """The API refused to be asked what became of the first rows."""
     DEFECT = "defect"
+    WORKERS_LOST = "workers_lost"
+    """Workers were lost in its lane one after the other, and no row came to an end in between."""
 
 
 DEMO_FOLDER = "wegly-batch-demo-"

@@ -12,7 +12,7 @@ from batch.formatting import format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
 from batch.model.lanes import Lane, LaneState
 from batch.model.outcomes import Outcome
-from batch.model.reasons import sentence
+from batch.model.reasons import advice, sentence
 
 if TYPE_CHECKING:
     from batch.app.fleet.submit import SubmittedRun
@@ -95,7 +95,7 @@ def _lane_text(lane: Lane, timezone: str) -> str:
     if lane.sent.cause is not None:
         parts.append(_(lane.sent.cause.replace("_", " ")))
     if lane.finding is not None:
-        parts.append(sentence(lane.finding))
+        parts += filter(None, (sentence(lane.finding), advice(lane.finding)))
     if lane.taken_over:
         parts.append(
             ngettext("taken over once", "taken over {n} times", lane.taken_over).format(n=number(lane.taken_over))

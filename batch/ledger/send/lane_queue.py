@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.event_log import log
+from batch.ledger.read.lanes import first_finding
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.queue import SendQueue
 from batch.ledger.storage.engine import database_of
@@ -18,7 +19,7 @@ from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.writer import Kind
 from batch.model.messages import Job
-from batch.model.reasons import Finding, findings_from_json
+from batch.model.reasons import Finding
 
 LEASE = 5.0
 """Seconds without a statement after which the server ends the session of a lane, and with it its lock."""
@@ -78,8 +79,3 @@ def _beat(
 def lane_names(run: str, sender: str) -> dict[str, str]:
     """Return the parameters of `OF_LANE`."""
     return {"of_run": run, "of_sender": sender}
-
-
-def first_finding(text: str | None) -> Finding | None:
-    """Return the finding that a column has; None where it is null."""
-    return findings_from_json(text)[0] if text else None

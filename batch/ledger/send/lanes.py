@@ -7,7 +7,6 @@ which it differs from those of the holders before and after.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,37 +15,36 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.errors import Busy
+from batch.event_log import log
 from batch.i18n import _
+from batch.ledger.read.lanes import IS_OPEN, WORKER, LaneReader, read_lanes, submission_of
 from batch.ledger.send import lane_queue
 from batch.ledger.send.claims import settle_claims
 from batch.ledger.send.contact_limits import ContactLimiter
-from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, first_finding, lane_names
+from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, lane_names
 from batch.ledger.send.queue import JobRows, has_jobs, nth_job, rows_of_sender
-from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of
+from batch.ledger.storage.engine import connect_to_read, database_of
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
 from batch.ledger.storage.pseudonyms import read_hashes
 from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.writer import Writer
-from batch.model.lanes import OPEN_STATES, Lane, LaneState, Submission, TakenLane
-from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, findings_to_json
-from batch.model.runs import Run, SenderRun
+from batch.model.lanes import OPEN_STATES, LaneState, TakenLane
+from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.runs import Run, SenderRun, StopCause
 
 LATE = timedelta(seconds=0.5)
 """How long after its claim an attempt may have begun of which nothing more is known."""
 _SECOND = 1.05
 """Of a sender's rate; a little more, since arrivals are not quite as even as starts."""
 _RECENT = timedelta(seconds=10)
+LOST_AT_MOST = 5
+"""Workers that may be lost one after the other in a lane without an outcome in between: what kills them may lie in it,
+and each takes the other lanes of its machine with it."""
 _QUEUE_DIGITS = 16
-_HOLDERS = sa.text(
-    "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND"
-    " granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
-_IS_OPEN = (submissions.c.run == lanes.c.run, submissions.c.closed.is_(None))
 
 
-class Lanes(LedgerPart):
+class Lanes(LaneReader):
     """Submitted runs of a ledger, and their lanes."""
 
     # Submitting
@@ -118,7 +116,7 @@ class Lanes(LedgerPart):
             with connect_to_read(self._engine) as connection:
                 query = sa.select(submissions.c.run).where(*others, submissions.c.closed.is_(None))
                 run = connection.execute(query.limit(1)).scalar()
-                found = _read_lanes(connection, lanes.c.run == run) if run else []
+                found = read_lanes(connection, lanes.c.run == run) if run else []
             hosts = [each.host for each in found if each.is_held and each.host]
             if run is not None:
                 raise Busy(
@@ -138,7 +136,7 @@ class Lanes(LedgerPart):
         """Take a lane, durable on return; None: there is nothing to do in it. Only for the holder of its sender's lock.
 
         Open claims of this sender become `unknown`: who made them is dead, or has lost the lock. From now on the
-        session lasts as long as it is used.
+        session lasts as long as it is used. A lane in which `LOST_AT_MOST` workers were lost is stopped instead.
         """
         with self._claiming() as connection:
             connection.exec_driver_sql(f"SET idle_session_timeout = {lane_queue.LEASE * 1000:.0f}")
@@ -146,35 +144,31 @@ class Lanes(LedgerPart):
             before, clock = datetime.now(UTC), sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
             there: datetime = connection.execute(sa.select(clock)).scalar_one()
             here = before + (datetime.now(UTC) - before) / 2
-            values = {
-                "epoch": lanes.c.epoch + 1,
-                "state": LaneState.SENDING.value,
-                "taken_over": lanes.c.taken_over + sa.cast(lanes.c.state == LaneState.SENDING.value, sa.Integer),
-                "next_at": None,
-                "host": owner.host,
-                "pid": owner.pid,
-                "since": there,
-            }
-            mine = sa.update(lanes).where(*OF_LANE, lanes.c.state.in_(OPEN_STATES), *_IS_OPEN).values(values)
-            found = connection.execute(mine.returning(lanes), lane_names(run.run, sender)).mappings().first()
-            submission = _submission_of(connection, run.run)
+            open_lane = sa.select(lanes).where(*OF_LANE, lanes.c.state.in_(OPEN_STATES), *IS_OPEN)
+            of_lane = lane_names(run.run, sender)
+            found = connection.execute(open_lane.with_for_update(of=lanes), of_lane).mappings().first()
+            submission = submission_of(connection, run.run)
             if found is None or submission is None:
                 return None
             of_sender = (messages.c.sender == sender, messages.c.endpoint == run.endpoint)
             last = sa.select(sa.func.max(messages.c.sent_at)).where(*of_sender, messages.c.sent_at > there - _RECENT)
             latest = connection.execute(last).scalar()
             settle_claims(connection, *of_sender, values_kept=True)
-            of_run = (messages.c.run == run.run, *of_sender)
-            by_state = sa.select(messages.c.state, sa.func.count()).where(*of_run).group_by(messages.c.state)
-            ended: dict[str, int] = dict(map(tuple, connection.execute(by_state)))
+            ended, dead = _count_ended(connection, run.run, *of_sender)
             paused = found["paused_until"]
+            pause = max(0.0, _seconds_to(paused, there)) if paused else 0.0
+            values = _taken_values(found, owner, recorded=sum(ended.values()) - dead, is_paused=pause > 0)
+            connection.execute(sa.update(lanes).where(*OF_LANE).values(**values, since=there), of_lane)
+            if values["state"] != LaneState.SENDING.value:
+                log.error("lane_given_up", run=run.run, sender=sender, lost=values["lost"], host=found["host"])
+                return None
             return TakenLane(
-                epoch=found["epoch"],
+                epoch=found["epoch"] + 1,
                 submission=submission,
                 wait=max(0.0, _seconds_to(latest + LATE, there, at_most=0.0) + _SECOND) if latest else 0.0,
-                pause=max(0.0, _seconds_to(paused, there)) if paused else 0.0,
+                pause=pause,
                 rate=found["rate"],
-                done=sum(count for state, count in ended.items() if state != State.PENDING.value),
+                done=sum(ended.values()),
                 errors=ended.get(State.ERROR.value, 0),
                 offset=(there - here).total_seconds(),
                 rows=rows_of_sender(connection, run.run, sender, submission.upto),
@@ -253,59 +247,41 @@ class Lanes(LedgerPart):
             kept = (messages.c.run == run, messages.c.state == State.UNKNOWN.value, messages.c.payload.is_not(None))
             connection.execute(sa.update(messages).where(*kept).values(payload=None))
 
-    def submission(self, run: str) -> Submission | None:
-        """Return the submission of a run; None where the run sent by itself."""
-        with connect_to_read(self._engine) as connection:
-            return _submission_of(connection, run)
-
-    def lanes(self, run: str) -> list[Lane]:
-        """Return the lanes of a run, by the sender's id."""
-        with connect_to_read(self._engine) as connection:
-            return _read_lanes(connection, lanes.c.run == run)
-
-    def open_runs(self, queue: str | None = None) -> list[str]:
-        """Return the names of submitted runs whose end is not noted, of one queue or of all, the oldest first."""
-        which = [submissions.c.closed.is_(None), *([submissions.c.queue == queue] if queue else [])]
-        with connect_to_read(self._engine) as connection:
-            query = sa.select(submissions.c.run).where(*which).order_by(submissions.c.submitted)
-            return list(connection.execute(query).scalars())
-
-    def free_lanes(self, queue: str) -> list[Lane]:
-        """Return the open lanes of a queue's open runs whose sender no process holds."""
-        which = (lanes.c.state.in_(OPEN_STATES), *_IS_OPEN, submissions.c.queue == queue)
-        with connect_to_read(self._engine) as connection:
-            return [lane for lane in _read_lanes(connection, *which) if not lane.is_held]
-
-    def outcomes(self, run: str) -> Mapping[Outcome, int]:
-        """Count the messages that a run has brought to an end so far."""
-        query = sa.select(messages.c.state, sa.func.count()).where(messages.c.run == run).group_by(messages.c.state)
-        left = (State.PENDING.value, State.CLAIMED.value)
-        with connect_to_read(self._engine) as connection:
-            return {Outcome(state): count for state, count in connection.execute(query) if state not in left}
-
-    def attempts(self, run: str) -> Counter[str]:
-        """Count the attempts of each sender at messages that a run has brought to an end."""
-        attempts = sa.select(messages.c.sender, sa.func.sum(messages.c.attempts)).where(messages.c.run == run)
-        with connect_to_read(self._engine) as connection:
-            return Counter({sender: int(n) for sender, n in connection.execute(attempts.group_by(messages.c.sender))})
-
-    def workers(self) -> list[tuple[str, datetime]]:
-        """Return the name of each worker that is connected, with the time since when."""
-        query = sa.text(
-            "SELECT application_name, min(backend_start) AS since FROM pg_stat_activity WHERE application_name LIKE"
-            " :name AND datname = current_database() GROUP BY application_name ORDER BY since"
-        )
-        with connect_to_read(self._engine) as connection:
-            found = connection.execute(query, {"name": f"{WORKER}%"}).all()
-            return [(name.removeprefix(WORKER), since) for name, since in found]
-
-
-WORKER = "wegly-batch worker "
-"""Beginning of the name under which a worker's connection is listed by the server."""
-
 
 def _seconds_to(at: datetime, now: datetime, *, at_most: float = 1e9) -> float:
     return min(at_most, (at - now).total_seconds())
+
+
+def _count_ended(connection: sa.Connection, *which: Any) -> tuple[dict[str, int], int]:
+    """Count the messages of a run that have ended, by state; and those of which a lost worker left no outcome."""
+    run, *of_sender = which
+    is_dead = sa.func.coalesce(messages.c.findings.contains(Reason.RUN_DIED.value), sa.false())
+    columns = (messages.c.state, sa.func.count(), sa.func.count().filter(is_dead))
+    query = sa.select(*columns).where(messages.c.run == run, *of_sender).group_by(messages.c.state)
+    found = [each for each in connection.execute(query) if each[0] != State.PENDING.value]
+    return {state: count for state, count, _dead in found}, sum(dead for _state, _count, dead in found)
+
+
+def _taken_values(found: Mapping[Any, Any], owner: Owner, *, recorded: int, is_paused: bool) -> dict[str, Any]:
+    """Return the values of a lane that is taken, or is given up. `recorded`: outcomes of the run that it has now."""
+    was_lost = found["state"] == LaneState.SENDING.value
+    # A pause that the API asked for says nothing of who is in it.
+    lost = 0 if recorded > found["recorded"] else found["lost"] + (was_lost and not is_paused)
+    values = {
+        "epoch": found["epoch"] + 1,
+        "state": LaneState.SENDING.value,
+        "taken_over": found["taken_over"] + was_lost,
+        "lost": lost,
+        "recorded": recorded,
+        "next_at": None,
+        "host": owner.host,
+        "pid": owner.pid,
+    }
+    if lost < LOST_AT_MOST:
+        return values
+    finding = Finding(Reason.WORKERS_LOST, {"workers": lost, "host": found["host"] or ""})
+    stopped = {"state": LaneState.STOPPED.value, "cause": StopCause.WORKERS_LOST.value}
+    return {**values, **stopped, "findings": findings_to_json([finding]), "host": found["host"], "pid": found["pid"]}
 
 
 def _stop(connection: sa.Connection, run: str, cause: str, finding: Finding | None) -> bool:
@@ -314,33 +290,3 @@ def _stop(connection: sa.Connection, run: str, cause: str, finding: Finding | No
     connection.execute(sa.update(submissions).where(*which).values(values))
     query = sa.select(submissions.c.run).where(submissions.c.run == run, submissions.c.closed.is_(None))
     return connection.execute(query).scalar() is not None
-
-
-def _submission_of(connection: sa.Connection, run: str) -> Submission | None:
-    found = connection.execute(sa.select(submissions).where(submissions.c.run == run)).mappings().first()
-    if found is None:
-        return None
-    values = {name: found[name] for name in Submission.__dataclass_fields__ if name in found}
-    return Submission(**values, finding=first_finding(found["findings"]))
-
-
-def _read_lanes(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Lane]:
-    query = sa.select(lanes).select_from(lanes.join(submissions, submissions.c.run == lanes.c.run)).where(*which)
-    found = connection.execute(query.order_by(lanes.c.run, lanes.c.sender)).mappings().all()
-    held = set(connection.execute(_HOLDERS).scalars()) if found else set()
-    return [_lane_of(each, is_held=each["lock"] in held) for each in found]
-
-
-def _lane_of(found: Mapping[Any, Any], *, is_held: bool) -> Lane:
-    sent = SenderRun(
-        sender=found["sender"],
-        attempts=found["attempts"],
-        achieved_rate=found["achieved_rate"],
-        slowed=found["slowed"],
-        cause=found["cause"],
-        pending=first_finding(found["pending_findings"]),
-    )
-    names = ("run", "sender", "next_at", "host", "pid", "since", "taken_over", "rate")
-    values = {name: found[name] for name in names}
-    state, finding = LaneState(found["state"]), first_finding(found["findings"])
-    return Lane(**values, state=state, is_held=is_held, sent=sent, finding=finding)

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from batch.ledger.storage.schema import UtcTime
 
 fleet_metadata = sa.MetaData()
+"""A column that a table lacks is added when the ledger is opened: each may be null, or has a default."""
 
 submissions = sa.Table(
     "submissions",
@@ -47,10 +48,13 @@ lanes = sa.Table(
     sa.Column("cause", sa.Text),
     sa.Column("findings", sa.Text),
     sa.Column("pending_findings", sa.Text),
+    sa.Column("lost", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
     sa.PrimaryKeyConstraint("run", "sender"),
 )
 """One per sender of a submitted run. `lock`: the number of the sender's lock on the server. `state`: a `LaneState`.
 `epoch`: how often it was taken; each of its claims carries it. `next_at`: when a resting one goes on. `host`, `pid`,
 `since`: who took it last. `taken_over`: how often from a worker that was lost. `rate`, `paused_until`: the pace that
 the API asked for, for who takes it next. `attempts` to `pending_findings`: as of `SenderRun`; `findings`: the answer
-that stopped it."""
+that stopped it. `lost`: workers that were lost one after the other without an outcome in between; `recorded`: outcomes
+that there were when it was taken last."""

@@ -15,7 +15,7 @@ from batch.errors import LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.engine import Values, connect_to_read, create_tables, translate_failures
 from batch.ledger.storage.errors import describe, remedy_for
-from batch.ledger.storage.fleet_tables import fleet_metadata, lanes
+from batch.ledger.storage.fleet_tables import fleet_metadata
 from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
 from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
 
@@ -34,7 +34,7 @@ except ImportError:
 SCHEMA = "wegly"
 _OLDEST_VERSION = 150_000
 _KNOWN = (8, SCHEMA_VERSION)
-"""Versions of the tables that may lack those of workers."""
+"""Versions of the tables that may lack those of workers, or columns of them."""
 _SECRETS = ("password", "sslpassword")
 _SETTINGS = {
     "synchronous_commit": "on",
@@ -104,11 +104,11 @@ class PostgresServer(LockingServer):
         with self._connecting(lasts=True) as engine:
             with connect_to_read(engine) as connection:
                 found = self._read_version(connection)
-                has_lanes = sa.inspect(connection).has_table(lanes.name)
+                is_complete = not _missing_columns(connection)
             if found is None:
                 self._create(engine)
-            elif found in _KNOWN and not has_lanes:
-                self._add_lanes(engine)
+            elif found in _KNOWN and not is_complete:
+                self._complete_tables(engine)
             elif found != SCHEMA_VERSION:
                 raise LedgerUnusable(
                     _(
@@ -171,12 +171,15 @@ class PostgresServer(LockingServer):
                 create_tables(connection, _tables(metadata), SCHEMA_VERSION)
                 _tables(fleet_metadata).create_all(connection)
 
-    def _add_lanes(self, engine: sa.Engine) -> None:
-        """Add the tables of workers to a ledger that was made before them. Once, also where two programs do it."""
+    def _complete_tables(self, engine: sa.Engine) -> None:
+        """Add what the tables of workers lack, or all of them. Once, also where two programs do it."""
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
             connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN IF NOT EXISTS claim_epoch INTEGER")
             _tables(fleet_metadata).create_all(connection)
+            for column in _missing_columns(connection):
+                words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f'ALTER TABLE "{column.table.name}" ADD COLUMN {words}')
             named = meta.c.name == "schema_version"
             connection.execute(sa.update(meta).where(named).values(value=str(SCHEMA_VERSION)))
 
@@ -264,6 +267,16 @@ class PostgresServer(LockingServer):
         finally:
             raw.invalidate()
         return True
+
+
+def _missing_columns(connection: sa.Connection) -> list[sa.Column[Any]]:
+    """Return the columns that the tables of workers lack."""
+    query = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attnum > 0"
+    missing = []
+    for table in _tables(fleet_metadata).sorted_tables:
+        found = set(connection.execute(sa.text(query), {"name": table.name}).scalars())
+        missing += [column for column in table.columns if column.name not in found]
+    return missing
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -17,6 +17,8 @@ from postgres import Cluster, new_ledger
 from batch.app.fleet.worker import serve_lanes
 from batch.app.settings import Settings, Token
 from batch.cli.main import _run as wegly_batch
+from batch.ledger import Ledger, Owner, sender_lock
+from batch.ledger.send.lanes import LOST_AT_MOST
 from batch.sandbox import RunningSandbox, running_sandbox
 
 SENDERS = ("0b28ee57-7a57-4407-a9c5-5cd4e5a50001", "0b28ee57-7a57-4407-a9c5-5cd4e5a50002")
@@ -176,3 +178,25 @@ def test_a_canary_is_not_queued(command: Command, tmp_path: Path) -> None:
     code, _out, err = command("submit", "s.csv", "-c", "c.toml")
     assert code == 2
     assert "wegly-batch run --limit" in err
+
+
+def test_a_sender_in_whose_rows_workers_are_lost_keeps_no_worker_from_the_others(
+    command: Command, ledger: str, sandbox: RunningSandbox
+) -> None:
+    """It is given up, and says so with what to do; the other sender's rows go."""
+    run = submit(command)
+    with Ledger.open(ledger) as opened:
+        found = opened.run(run)
+        assert found is not None
+        for _number in range(LOST_AT_MOST + 1):
+            lane, owner = opened.for_lane(), Owner.here(run)
+            with lane.hold([sender_lock(SENDERS[0], sandbox.url)], owner):
+                lane.lanes.take(found, SENDERS[0], owner)
+    with working(ledger, sandbox):
+        code, out, err = command("watch", run)
+    words = f"{LOST_AT_MOST} workers were lost one after the other in this sender's rows"
+    assert (code, len(sandbox.log.applied)) == (5, ROWS // 2)
+    assert words in out + err
+    status = command("status", run)[1]
+    assert words in status
+    assert "submit the sheet again" in status

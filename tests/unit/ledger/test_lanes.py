@@ -20,6 +20,7 @@ from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, campaign_lock, 
 from batch.ledger.send import lane_queue
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.lane_queue import LaneQueue
+from batch.ledger.send.lanes import LOST_AT_MOST
 from batch.model.contact_limits import ContactLimits
 from batch.model.lanes import LaneState, TakenLane
 from batch.model.messages import message_key
@@ -338,6 +339,67 @@ def test_a_limit_is_turned_into_a_last_row(postgres: Cluster) -> None:
         holder.held.close()
     assert taken is not None
     assert [list(rows) for rows in taken.rows.values()] == [[2, 3]]
+
+
+def test_a_lane_in_which_workers_are_lost_one_after_the_other_is_given_up(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """What kills them may lie in it: it goes to no other worker, its run can end, and it says what to do."""
+    for number in range(LOST_AT_MOST):
+        holder = hold()
+        taken = holder.take()
+        assert taken is not None
+        assert taken.epoch == number + 1
+        if number < 2:
+            holder.claim(number + 2)
+        end_sessions(postgres)
+    last = hold()
+    assert last.take() is None
+    (lane,) = ledger.lanes.lanes(NAME)
+    assert (lane.state, lane.sent.cause, lane.taken_over) == (LaneState.STOPPED, "workers_lost", LOST_AT_MOST)
+    assert lane.finding is not None
+    assert (lane.finding.reason, lane.finding.values["workers"]) == (Reason.WORKERS_LOST, LOST_AT_MOST)
+    assert ledger.lanes.free_lanes("q") == []
+    assert outcomes(ledger) == ["unknown", "unknown"]
+
+
+def test_who_brings_a_row_to_an_end_is_lost_for_another_reason(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """Also where a worker drained, or the API had asked for a pause, in which nobody gets on."""
+    for number in range(3 * LOST_AT_MOST):
+        holder = hold()
+        assert holder.take() is not None
+        if number == LOST_AT_MOST - 1:
+            held = holder.claim()
+            holder.sending(lambda queue, held=held: queue.record(held, ACCEPTED, duration_ms=5))
+        if number >= 2 * LOST_AT_MOST - 1:
+            holder.sending(lambda queue: queue.beat(SENDER, None, datetime.now(UTC) + timedelta(minutes=1)))
+        end_sessions(postgres)
+    assert ledger.lanes.lanes(NAME)[0].taken_over == 3 * LOST_AT_MOST - 1
+
+
+def test_a_worker_that_drains_is_not_lost(hold: Callable[[], Holder]) -> None:
+    """A rolling restart in hours in which nothing may go gives nothing up."""
+    for _number in range(2 * LOST_AT_MOST):
+        holder = hold()
+        assert holder.take() is not None
+        assert holder.leave() is LaneState.WAITING
+        holder.held.close()
+
+
+def test_tables_of_workers_get_the_columns_that_they_lack(postgres: Cluster) -> None:
+    """A run that was submitted before goes on."""
+    url = new_ledger(postgres)
+    with Ledger.open(url) as ledger:
+        submit(ledger, NAME, ("+5511988887001",))
+    options = f"-c search_path={url.rpartition('=')[2]}"
+    with closing(psycopg.connect(postgres.url, autocommit=True, options=options)) as connection:
+        connection.execute("ALTER TABLE lanes DROP COLUMN lost, DROP COLUMN recorded")
+    with Ledger.open(url) as ledger:
+        holder = Holder(ledger)
+        assert holder.take() is not None
+        holder.held.close()
 
 
 def test_a_ledger_of_the_version_before_gets_lanes(postgres: Cluster) -> None:

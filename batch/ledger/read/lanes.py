@@ -1,0 +1,111 @@
+"""Submitted runs and their lanes, read; of a ledger on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from batch.ledger.storage.engine import LedgerPart, connect_to_read
+from batch.ledger.storage.fleet_tables import lanes, submissions
+from batch.ledger.storage.schema import State, messages
+from batch.model.lanes import OPEN_STATES, Lane, LaneState, Submission
+from batch.model.outcomes import Outcome
+from batch.model.reasons import Finding, findings_from_json
+from batch.model.runs import SenderRun
+
+WORKER = "wegly-batch worker "
+"""Beginning of the name under which a worker's connection is listed by the server."""
+_HOLDERS = sa.text(
+    "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND"
+    " granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+IS_OPEN = (submissions.c.run == lanes.c.run, submissions.c.closed.is_(None))
+
+
+class LaneReader(LedgerPart):
+    """Submitted runs of a ledger, and their lanes, at the moment."""
+
+    def submission(self, run: str) -> Submission | None:
+        """Return the submission of a run; None where the run sent by itself."""
+        with connect_to_read(self._engine) as connection:
+            return submission_of(connection, run)
+
+    def lanes(self, run: str) -> list[Lane]:
+        """Return the lanes of a run, by the sender's id."""
+        with connect_to_read(self._engine) as connection:
+            return read_lanes(connection, lanes.c.run == run)
+
+    def open_runs(self, queue: str | None = None) -> list[str]:
+        """Return the names of submitted runs whose end is not noted, of one queue or of all, the oldest first."""
+        which = [submissions.c.closed.is_(None), *([submissions.c.queue == queue] if queue else [])]
+        with connect_to_read(self._engine) as connection:
+            query = sa.select(submissions.c.run).where(*which).order_by(submissions.c.submitted)
+            return list(connection.execute(query).scalars())
+
+    def free_lanes(self, queue: str) -> list[Lane]:
+        """Return the open lanes of a queue's open runs whose sender no process holds."""
+        which = (lanes.c.state.in_(OPEN_STATES), *IS_OPEN, submissions.c.queue == queue)
+        with connect_to_read(self._engine) as connection:
+            return [lane for lane in read_lanes(connection, *which) if not lane.is_held]
+
+    def outcomes(self, run: str) -> Mapping[Outcome, int]:
+        """Count the messages that a run has brought to an end so far."""
+        query = sa.select(messages.c.state, sa.func.count()).where(messages.c.run == run).group_by(messages.c.state)
+        left = (State.PENDING.value, State.CLAIMED.value)
+        with connect_to_read(self._engine) as connection:
+            return {Outcome(state): count for state, count in connection.execute(query) if state not in left}
+
+    def attempts(self, run: str) -> Counter[str]:
+        """Count the attempts of each sender at messages that a run has brought to an end."""
+        attempts = sa.select(messages.c.sender, sa.func.sum(messages.c.attempts)).where(messages.c.run == run)
+        with connect_to_read(self._engine) as connection:
+            return Counter({sender: int(n) for sender, n in connection.execute(attempts.group_by(messages.c.sender))})
+
+    def workers(self) -> list[tuple[str, datetime]]:
+        """Return the name of each worker that is connected, with the time since when."""
+        query = sa.text(
+            "SELECT application_name, min(backend_start) AS since FROM pg_stat_activity WHERE application_name LIKE"
+            " :name AND datname = current_database() GROUP BY application_name ORDER BY since"
+        )
+        with connect_to_read(self._engine) as connection:
+            found = connection.execute(query, {"name": f"{WORKER}%"}).all()
+            return [(name.removeprefix(WORKER), since) for name, since in found]
+
+
+def submission_of(connection: sa.Connection, run: str) -> Submission | None:
+    found = connection.execute(sa.select(submissions).where(submissions.c.run == run)).mappings().first()
+    if found is None:
+        return None
+    values = {name: found[name] for name in Submission.__dataclass_fields__ if name in found}
+    return Submission(**values, finding=first_finding(found["findings"]))
+
+
+def read_lanes(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Lane]:
+    query = sa.select(lanes).select_from(lanes.join(submissions, submissions.c.run == lanes.c.run)).where(*which)
+    found = connection.execute(query.order_by(lanes.c.run, lanes.c.sender)).mappings().all()
+    held = set(connection.execute(_HOLDERS).scalars()) if found else set()
+    return [_lane_of(each, is_held=each["lock"] in held) for each in found]
+
+
+def _lane_of(found: Mapping[Any, Any], *, is_held: bool) -> Lane:
+    sent = SenderRun(
+        sender=found["sender"],
+        attempts=found["attempts"],
+        achieved_rate=found["achieved_rate"],
+        slowed=found["slowed"],
+        cause=found["cause"],
+        pending=first_finding(found["pending_findings"]),
+    )
+    names = ("run", "sender", "next_at", "host", "pid", "since", "taken_over", "rate")
+    values = {name: found[name] for name in names}
+    state, finding = LaneState(found["state"]), first_finding(found["findings"])
+    return Lane(**values, state=state, is_held=is_held, sent=sent, finding=finding)
+
+
+def first_finding(text: str | None) -> Finding | None:
+    """Return the finding that a column has; None where it is null."""
+    return findings_from_json(text)[0] if text else None
