@@ -1,7 +1,7 @@
 """`report` and `runs`: what the ledger knows, written again or listed."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,8 @@ from batch.app.inputs.campaign_sheet import (
 )
 from batch.app.inputs.plan_file import sha256_of
 from batch.app.runs.finish import RunReport
-from batch.app.runs.run_folder import find_copy, is_run_folder, remove_copy
+from batch.app.runs.run_folder import find_copy, hold_report, is_run_folder, remove_copy
+from batch.app.runs.standing_report import written_files
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.control_characters import show_controls
@@ -27,7 +28,15 @@ from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, Run, Tally
 from batch.model.sheets import SheetRow
-from batch.reporter import RunSummary, SourceSheet, delivery_headline, summarize_run, write_index, write_report
+from batch.reporter import (
+    ReportFiles,
+    RunSummary,
+    SourceSheet,
+    delivery_headline,
+    summarize_run,
+    write_index,
+    write_report,
+)
 
 _REMEDY = N_("Free space there, or name another place with --reports. The ledger keeps everything until then.")
 
@@ -66,44 +75,59 @@ def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | N
         )
 
 
-def rewrite_report(name: str | None, settings: Settings, *, redacted: bool = False) -> RunReport:
+def rewrite_report(name: str | None, settings: Settings, *, redacted: bool = False, once: bool = False) -> RunReport:
     """Write the report of run `name` again (None: the newest) with what the ledger knows now.
 
     Where the sheet is gone or was changed since, or the run was purged, the report has what the ledger knows, and says
-    so. `redacted`: a report to be passed on instead, in a folder of that name inside the run's, for which the sheet
-    is not even opened.
+    so. While another program writes it, this one waits.
+
+    Args:
+        name: The run's name, or its end.
+        settings: Where ledger and reports are, and how the report is to be.
+        redacted: Write a report to be passed on instead, in a folder of that name inside the run's, for which the
+            sheet is not even opened.
+        once: Leave a report of the run's end that is there as it is.
     """
-    with Ledger.for_reading(settings.ledger) as ledger:
+    with Ledger.for_reading(settings.ledger) as ledger, ExitStack() as held:
         run = find_run(ledger, name)
         if run.trial:
             problem = _("The run {run} was a trial (--to): its message was no row's, so it has no report.")
             raise SettingsError(problem.format(run=run.run), _("`wegly-batch runs` shows what became of it."))
         folder = _make_run_folder(run, settings)
+        held.enter_context(hold_report(folder))
+        if once and (files := written_files(folder, run, tally := ledger.tally(run.run))):
+            written = ReportFiles(files=files)
+            return RunReport(run=ledger.locate(run), tally=tally, folder=folder, written=written, was_there=True)
         if redacted:
             folder = folder / "redacted"
             _make_folder(folder)
-        opening = nullcontext(_missing_sheet(run)) if redacted else _open_source(run, folder, ledger)
-        with ledger.snapshot(run.run) as (count, results), opening as source:
-            tally = count()
-            options = {**run.sheet_options, **({CLEAN_REPORT: "yes"} if settings.clean_report else {})}
-            language = settings.language or run.language
-            worded = replace(ledger.locate(run), language=language, sheet_options=options)
-            written = write_report(
-                folder,
-                run=worded,
-                tally=tally,
-                sheet=source,
-                results=results,
-                redacted=redacted,
-                origin_mac=ledger.hashes.origin,
-            )
-        if written.missing and (damage := ledger.find_damage()):
-            raise damage
+        options = {**run.sheet_options, **({CLEAN_REPORT: "yes"} if settings.clean_report else {})}
+        worded = replace(ledger.locate(run), language=settings.language or run.language, sheet_options=options)
+        tally, written = _write(ledger, worded, folder, redacted=redacted)
         if run.finished and not redacted and find_copy(folder):
             remove_copy(folder)
         index_problems = () if redacted else write_index(folder.parent, worded.language)
         written = replace(written, problems=(*written.problems, *index_problems))
         return RunReport(run=ledger.locate(run), tally=tally, folder=folder, written=written)
+
+
+def _write(ledger: Ledger, run: Run, folder: Path, *, redacted: bool) -> tuple[Tally, ReportFiles]:
+    """Write the report into its folder; return the counts that it has. Raises LedgerFailed for a damaged ledger."""
+    opening = nullcontext(_missing_sheet(run)) if redacted else _open_source(run, folder, ledger)
+    with ledger.snapshot(run.run) as (count, results), opening as source:
+        tally = count()
+        written = write_report(
+            folder,
+            run=run,
+            tally=tally,
+            sheet=source,
+            results=results,
+            redacted=redacted,
+            origin_mac=ledger.hashes.origin,
+        )
+    if written.missing and (damage := ledger.find_damage()):
+        raise damage
+    return tally, written
 
 
 def find_run(ledger: Ledger, name: str | None) -> Run:

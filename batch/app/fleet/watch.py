@@ -131,8 +131,11 @@ async def _watch(ledger: Ledger, name: str, watcher: Watcher, *, stops: bool) ->
 
 
 def report_end(name: str, settings: Settings) -> FinishedRun:
-    """Write the report of a run that has ended, and notify whom its campaign names; once, where its sheet is."""
-    report = rewrite_report(name, settings)
+    """Write the report of a run that has ended, and notify whom its campaign names; once, where its sheet is.
+
+    Another program that watches the run may be writing it, or have written it: then it is shown.
+    """
+    report = rewrite_report(name, settings, once=not settings.clean_report)
     run = report.run
     notified: tuple[str, ...] = ()
     with Ledger.for_reading(settings.ledger) as ledger:
@@ -142,7 +145,7 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
             campaign = load_campaign(Path(run.sheet_options[CAMPAIGN_FILE]), now=run.started)
         except (InputError, KeyError):  # it is elsewhere
             campaign = None
-        if campaign is not None:
+        if campaign is not None and not report.was_there:
             note_stamp(campaign, ledger, run)
             notified = notify(campaign.notify, run, report.tally, trust_env=settings.trust_env)
     return FinishedRun(
@@ -150,6 +153,7 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
         tally=report.tally,
         folder=report.folder,
         written=report.written,
+        was_there=report.was_there,
         exit_code=ExitCode(run.exit_code if run.exit_code is not None else ExitCode.STOPPED),
         sent=sent,
         notify_problems=notified,

@@ -45,6 +45,8 @@ class RunReport:
     tally: Tally
     folder: Path
     written: ReportFiles
+    was_there: bool = False
+    """Another program had written it already."""
 
     @property
     def summary(self) -> RunSummary:

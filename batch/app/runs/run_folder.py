@@ -6,7 +6,8 @@ import secrets
 import shutil
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path, PurePath
 
@@ -21,6 +22,8 @@ _COPY = ".sheet"
 _ALIVE = "alive.lock"
 _NEEDED = "needed"
 """Name of the mark beside a copy that is kept until its run's report is written."""
+_WRITING = ".report.lock.part"
+"""The lock of who writes a report, beside it; by its name what is left of it goes with half-written files."""
 _YOUNG = 60.0  # seconds in which a folder may be made, but not locked yet
 _ABANDONED = 3600.0
 """Seconds after which nothing writes to a file any more that was to become part of a report."""
@@ -110,6 +113,22 @@ def find_copy(folder: Path) -> Path | None:
 def remove_copy(folder: Path) -> None:
     """Remove the copy of a sheet that was kept for a report, which is written."""
     shutil.rmtree(folder / _COPY, ignore_errors=True)
+
+
+@contextmanager
+def hold_report(folder: Path) -> Iterator[None]:
+    """Write the report in a run's folder alone while a block runs: a second program waits until the first is done."""
+    path = folder / _WRITING
+    with ExitStack() as held:
+        with suppress(OSError, NotImplementedError):  # a disk without locks keeps no report from being written
+            held.enter_context(FileLock(path, mode=0o600))
+            held.callback(_remove, path)
+        yield
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # Windows removes it when it is released
+        path.unlink()
 
 
 def _tidy(reports: Path) -> None:

@@ -34,14 +34,9 @@ def find_standing_report(
     if last is None or last.finished is None or last.purged or (as_clean_report and not last.has_clean_report):
         return None
     tally, folder = ledger.tally(last.run), Path(last.report_dir or "")
-    files = tuple(path for path in map(folder.joinpath, _FILES) if path.is_file())
+    files = written_files(folder, last, tally)
     is_worked_on = any(map(RetryFiles(folder).is_changed, folder.glob("retry*.xlsx")))  # then a new one is wanted
-    if (
-        _as_waiting(tally.reasons) != _as_waiting(reasons)
-        or not _is_of(folder, last, tally)
-        or not files
-        or is_worked_on
-    ):
+    if _as_waiting(tally.reasons) != _as_waiting(reasons) or not files or is_worked_on:
         return None
     return FinishedRun(
         run=ledger.locate(last),
@@ -62,8 +57,14 @@ def _as_waiting(reasons: Mapping[tuple[Outcome, str], int]) -> Counter[tuple[Out
     return +known
 
 
+def written_files(folder: Path, run: Run, tally: Tally) -> tuple[Path, ...]:
+    """Return the files of the report in a run's folder, as far as it is of the run's end and has the counts of now."""
+    files = (path for path in map(folder.joinpath, _FILES) if path.is_file())
+    return tuple(files) if _is_of(folder, run, tally) else ()
+
+
 def _is_of(folder: Path, run: Run, tally: Tally) -> bool:
-    """True when the folder is the run's own, and its summary has the counts of now."""
+    """True when the folder is the run's own, and its summary is of its end, with the counts of now."""
     if not is_run_folder(folder, run.run):
         return False
     try:
@@ -72,4 +73,8 @@ def _is_of(folder: Path, run: Run, tally: Tally) -> bool:
     except (OSError, ValueError, TypeError, KeyError):
         return False
     followed = (summary.get("delivery") is not None) == (tally.delivery is not None)
-    return followed and counts == {outcome.value: tally.counts[outcome] for outcome in Outcome}
+    return (
+        followed
+        and summary.get("finished") is not None
+        and counts == {outcome.value: tally.counts[outcome] for outcome in Outcome}
+    )

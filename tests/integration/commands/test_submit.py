@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ import psycopg
 import pytest
 from postgres import Cluster, new_ledger
 
+from batch.app.fleet.watch import watch
 from batch.app.fleet.worker import serve_lanes
 from batch.app.settings import Settings, Token
 from batch.cli.main import _run as wegly_batch
+from batch.cli.progress import make_watcher
 from batch.ledger import Ledger, Owner, sender_lock
 from batch.ledger.send.lanes import LOST_AT_MOST
 from batch.sandbox import RunningSandbox, running_sandbox
@@ -126,6 +129,28 @@ def test_workers_send_what_was_submitted_each_person_once(
     folder = tmp_path / "reports" / run
     assert "(11) 90000-7001" in (folder / "results.csv").read_text(encoding="utf-8-sig")
     assert not (folder / ".sheet").exists()
+
+
+def test_of_two_that_watch_a_run_one_writes_its_report(
+    command: Command, ledger: str, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """At the same moment and in the same folder: the other waits, and shows it; nobody is notified twice."""
+    metrics = tmp_path / "wegly.prom"
+    (tmp_path / "c.toml").write_text(f'{CAMPAIGN}[notify]\nprometheus = "{metrics}"\n')
+    run = submit(command)
+    (tmp_path / "s.csv").unlink()  # the copy in the folder is all that is left, until the first has its report
+    settings = Settings(ledger=ledger, base_url=sandbox.url, reports=tmp_path / "reports")
+    with working(ledger, sandbox), ThreadPoolExecutor() as pool:
+        watching = [pool.submit(watch, run, settings, make_watcher(yes=True, quiet=True)) for _ in range(3)]
+    ended = [each.result() for each in watching]
+    assert sorted(each.was_there for each in ended if each) == [False, True, True]
+    assert {each.exit_code for each in ended if each} == {0}
+    assert {file.name for file in (tmp_path / "reports" / run).iterdir()} == {
+        *("report.xlsx", "results.csv", "report.html", "summary.json")
+    }
+    written = metrics.stat().st_mtime_ns
+    assert command("watch", run)[0] == 0
+    assert metrics.stat().st_mtime_ns == written
 
 
 def test_a_campaign_that_workers_send_is_busy_until_it_is_cancelled(command: Command, sandbox: RunningSandbox) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 
 import pytest
 from filelock import FileLock
 
-from batch.app.runs.run_folder import RunFolder, fit_run_name
+from batch.app.runs.run_folder import RunFolder, fit_run_name, hold_report
 from batch.errors import SettingsError
 from batch.loader import Limits
 from batch.model.runs import RUN_NAME
@@ -103,3 +104,27 @@ def test_a_deep_folder_on_windows_gets_names_that_excel_opens() -> None:
     assert slug in fit_run_name(deep, started, slug, system="linux")
     with pytest.raises(SettingsError, match="too long"):
         fit_run_name(deep / ("y" * 60), started, slug, system="win32")
+
+
+def test_who_comes_second_to_write_a_report_waits(tmp_path: Path) -> None:
+    """And leaves nothing beside it."""
+    done: list[str] = []
+
+    def write_second() -> None:
+        with hold_report(tmp_path):
+            done.append("second")
+
+    with hold_report(tmp_path):
+        other = threading.Thread(target=write_second)
+        other.start()
+        other.join(0.2)
+        done.append("first")
+    other.join(10)
+    assert done == ["first", "second"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_that_takes_no_lock_keeps_no_report_from_being_written(tmp_path: Path) -> None:
+    """The files themselves are renamed whole."""
+    with hold_report(tmp_path / "gone" / "too"):
+        pass
