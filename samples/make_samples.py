@@ -13,6 +13,7 @@ import io
 import re
 import sys
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,7 +23,18 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-__all__ = ["CONTACTS", "HEADER", "HEADER_ROW", "INVOICES", "Contact", "contatos_csv", "contatos_xlsx"]
+__all__ = [
+    "CONTACTS",
+    "HEADER",
+    "HEADER_ROW",
+    "INVOICES",
+    "STORES",
+    "Contact",
+    "contatos_csv",
+    "contatos_xlsx",
+    "customers",
+    "lojas_csv",
+]
 
 HEADER_ROW = 4
 HEADER = ("Nome", "Telefone", "Empresa", "Valor", "Vencimento", "Agente", "Obs")
@@ -170,6 +182,30 @@ INVOICES: tuple[tuple[str, ...], ...] = (
     ("Sílvia Portela", "(71) 90000-1110", "2026-0013", "R$ 75,00", "05/01/2027", "preço em € não vale; só R$"),
 )
 
+STORES: tuple[tuple[str, str, str], ...] = (
+    ("Centro", "11", "3d6a1b52-90c4-4e1f-8a77-1c2e5f0a9b01"),
+    ("Botafogo", "21", "3d6a1b52-90c4-4e1f-8a77-1c2e5f0a9b02"),
+    ("Savassi", "31", "3d6a1b52-90c4-4e1f-8a77-1c2e5f0a9b03"),
+    ("Batel", "41", "3d6a1b52-90c4-4e1f-8a77-1c2e5f0a9b04"),
+    ("Moinhos", "51", "3d6a1b52-90c4-4e1f-8a77-1c2e5f0a9b05"),
+    ("Barra", "71", "3d6a1b52-90c4-4e1f-8a77-1c2e5f0a9b06"),
+)
+"""Name, area code and sender of each store."""
+CUSTOMERS_OF_A_STORE = 40
+FIRST_NAMES = ("Alice", "Bento", "Cecília", "Davi", "Elisa", "Fábio", "Helena", "Igor", "Joana", "Lúcio")
+LAST_NAMES = ("Amorim", "Brandão", "Coutinho", "Dantas", "Esteves", "Fonseca")
+
+
+def customers() -> tuple[tuple[str, ...], ...]:
+    """The header and the rows of `lojas.csv`: 240 customers of six stores, none of them wrong."""
+    rows = [("Loja", "Remetente", "Cliente", "Telefone")]
+    for store, (name, area, sender) in enumerate(STORES):
+        for number in range(CUSTOMERS_OF_A_STORE):
+            at = store * CUSTOMERS_OF_A_STORE + number
+            person = f"{FIRST_NAMES[at % len(FIRST_NAMES)]} {LAST_NAMES[at // 10 % len(LAST_NAMES)]}"
+            rows.append((name, sender, person, f"({area}) 90000-{2001 + at}"))
+    return tuple(rows)
+
 
 def contatos_xlsx() -> bytes:
     """The workbook `contatos.xlsx`: titles above the header, the contacts, and a second sheet with notes."""
@@ -187,9 +223,19 @@ def contatos_xlsx() -> bytes:
 
 
 def contatos_csv() -> bytes:
-    """The text file `contatos.csv` as Brazilian Excel saves it: `;`, Windows-1252, CRLF."""
+    """The text file `contatos.csv` as Brazilian Excel saves it."""
+    return _excel_csv(INVOICES)
+
+
+def lojas_csv() -> bytes:
+    """The text file `lojas.csv`, likewise."""
+    return _excel_csv(customers())
+
+
+def _excel_csv(rows: Iterable[tuple[str, ...]]) -> bytes:
+    """`;`, Windows-1252, CRLF."""
     text = io.StringIO(newline="")
-    csv.writer(text, delimiter=";", lineterminator="\r\n").writerows(INVOICES)
+    csv.writer(text, delimiter=";", lineterminator="\r\n").writerows(rows)
     return text.getvalue().encode("cp1252")
 
 
@@ -251,6 +297,7 @@ def main(folder: Path) -> None:
     """Write the sheets into `folder`."""
     (folder / "contatos.xlsx").write_bytes(contatos_xlsx())
     (folder / "contatos.csv").write_bytes(contatos_csv())
+    (folder / "lojas.csv").write_bytes(lojas_csv())
 
 
 if __name__ == "__main__":

@@ -221,6 +221,18 @@ class Terminal(Watcher):
         )
         self._write(words.format(n=number(messages), time=format_duration(seconds)))
 
+    def start_workers(self, workers: int, postgres: int) -> None:
+        words = _("Starting PostgreSQL {version}, an imitation of the API, and {workers} workers.")
+        self._write(words.format(version=postgres, workers=workers))
+
+    def lose_worker(self, pid: int, senders: int) -> None:
+        words = ngettext(
+            "Killed the worker {pid} (as by kill -9), which was sending for {n} sender: the others take over.",
+            "Killed the worker {pid} (as by kill -9), which was sending for {n} senders: the others take over.",
+            senders,
+        )
+        self._write(words.format(pid=pid, n=number(senders)))
+
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:
         return self._yes or confirm(trial_question(row, people, endpoint))
 

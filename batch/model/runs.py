@@ -46,7 +46,7 @@ class StopCause(StrEnum):
 
 
 DEMO_FOLDER = "wegly-batch-demo-"
-"""Beginning of the name of a demo's folder, in which its ledger is."""
+"""Beginning of the name of a demo's folder, in which its ledger is, or of its user on a server."""
 
 
 @dataclass(kw_only=True, slots=True, unsafe_hash=True)

@@ -17,6 +17,7 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.workbook import Workbook
 
+from batch.app.demo.run import SENDERS
 from batch.campaign import Constant, Draft, DraftField, load_campaign, render_campaign
 from batch.campaign.schema import CampaignFile
 from batch.loader import open_sheet
@@ -24,7 +25,7 @@ from batch.loader.filters.registry import FILTERS, compile_filter
 from batch.loader.mapping.contacts import RowEvaluator
 from batch.model.phone.cells import read_phone
 from batch.model.reasons import Finding
-from batch.sandbox import SPECIAL_CONTACTS
+from batch.sandbox import SPECIAL_CONTACTS, WAYS
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -82,6 +83,7 @@ def test_the_committed_workbook_is_what_the_script_makes(script: ModuleType, boo
 def test_the_committed_csv_is_what_the_script_makes(script: ModuleType) -> None:
     """Byte for byte: a text file has no other form."""
     assert script.contatos_csv() == (SAMPLES / "contatos.csv").read_bytes()
+    assert script.lojas_csv() == (SAMPLES / "lojas.csv").read_bytes()
 
 
 def test_the_script_makes_the_same_bytes_twice(script: ModuleType) -> None:
@@ -94,7 +96,7 @@ def test_the_script_writes_into_the_folder_it_is_given(script: ModuleType, tmp_p
     folder = tmp_path / "made"
     folder.mkdir()
     script.main(folder)
-    assert {file.name for file in folder.iterdir()} == {"contatos.xlsx", "contatos.csv"}
+    assert {file.name for file in folder.iterdir()} == {"contatos.xlsx", "contatos.csv", "lojas.csv"}
 
 
 def test_the_workbook_has_titles_above_its_header(script: ModuleType, book: Workbook) -> None:
@@ -159,10 +161,22 @@ def test_the_invoices_have_no_special_contact(script: ModuleType) -> None:
     assert not last_four & SPECIAL_CONTACTS.keys()
 
 
+def test_the_customers_of_stores_are_good_and_ordinary(script: ModuleType) -> None:
+    """Several senders with as many rows each, no special contact, nothing wrong: what is unknown comes from a kill."""
+    rows = script.customers()[1:]
+    assert Counter(row[1] for row in rows) == {sender: 40 for _name, _area, sender in script.STORES}
+    assert len(script.STORES) == SENDERS
+    assert len({row[3] for row in rows}) == len(rows)
+    last_four = {row[3][-4:] for row in rows}
+    assert not last_four & (SPECIAL_CONTACTS.keys() | WAYS.keys())
+    assert set(_problems("lojas.csv", "lojas.toml").values()) == {""}
+
+
 def test_no_number_is_a_persons(script: ModuleType) -> None:
     """Every phone has a run of zeros or nines that nobody was given for a sample to use."""
     phones = [str(contact.phone) for contact in script.CONTACTS if contact and contact.phone is not None]
     phones += [invoice[1] for invoice in script.INVOICES[1:] if invoice[1]]
+    phones += [customer[3] for customer in script.customers()[1:]]
     invented = re.compile(r"90{4}|99991|20001|08000001")
     wrong = {"5,51E+12", "não tem", "1.1900001012E10"}
     digits = {phone: re.sub(r"\D", "", unicodedata.normalize("NFKC", phone)) for phone in phones if phone not in wrong}
@@ -183,11 +197,12 @@ def test_the_csv_is_what_brazilian_excel_saves() -> None:
     assert "€" in text
 
 
-@pytest.mark.parametrize("name", ["boas-vindas.toml", "cobranca.toml"])
+@pytest.mark.parametrize("name", ["boas-vindas.toml", "cobranca.toml", "lojas.toml"])
 def test_the_campaign_files_map_columns_that_their_sheets_have(script: ModuleType, name: str) -> None:
     """Each {Column} and each mapped column is in the header, and the fields are numbered from 1 without a gap."""
     campaign = tomllib.loads((SAMPLES / name).read_text("utf-8"))
-    header = set(script.HEADER if name == "boas-vindas.toml" else script.INVOICES[0])
+    headers = {"boas-vindas.toml": script.HEADER, "cobranca.toml": script.INVOICES[0]}
+    header = set(headers.get(name, script.customers()[0]))
     mapped = {column if isinstance(column, str) else column["column"] for column in campaign["columns"].values()} | set(
         campaign["campaign"].get("unique_by", [])
     )
@@ -198,11 +213,11 @@ def test_the_campaign_files_map_columns_that_their_sheets_have(script: ModuleTyp
     assert sorted(set(re.findall(r"\{\{(\d+)\}\}", campaign["template"]["body"]))) == [str(index) for index in indexes]
 
 
-@pytest.mark.parametrize("name", ["boas-vindas.toml", "cobranca.toml"])
+@pytest.mark.parametrize("name", ["boas-vindas.toml", "cobranca.toml", "lojas.toml"])
 def test_this_version_takes_the_campaign_files(name: str) -> None:
     """No key is unknown, and none belongs to a later version."""
     campaign = load_campaign(SAMPLES / name, now=NOW)
-    assert campaign.name in {"boas-vindas", "cobranca-2026-11"}
+    assert campaign.name in {"boas-vindas", "cobranca-2026-11", "lojas"}
 
 
 SATURDAY = 5
@@ -334,7 +349,7 @@ def test_the_duplicates_are_one_person_each(script: ModuleType) -> None:
     assert duplicates == ["Ana B. Souza", "Bruno", "Úrsula Neves"]
 
 
-@pytest.mark.parametrize("name", ["boas-vindas.toml", "cobranca.toml"])
+@pytest.mark.parametrize("name", ["boas-vindas.toml", "cobranca.toml", "lojas.toml"])
 def test_the_filters_of_the_campaign_files_are_known(name: str) -> None:
     """Each is one that a person may copy."""
     campaign = tomllib.loads((SAMPLES / name).read_text("utf-8"))

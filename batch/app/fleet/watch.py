@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,10 +86,17 @@ def _find(ledger: Ledger, name: str | None) -> tuple[Run, Submission]:
     return run, submission
 
 
-def watch(name: str, settings: Settings, watcher: Watcher, *, stops: bool = False) -> FinishedRun | None:
+def watch(
+    name: str,
+    settings: Settings,
+    watcher: Watcher,
+    *,
+    stops: bool = False,
+    on_look: Callable[[RunStatus], None] = lambda _status: None,
+) -> FinishedRun | None:
     """Watch a run until its end, and write its report where its sheet is. None: a signal ended the watching.
 
-    `stops`: a signal ends the run, as that of `run` does, and its report is written.
+    `stops`: a signal ends the run, as that of `run` does, and its report is written. `on_look` gets each state.
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run, submission = _find(ledger, name)
@@ -97,13 +104,15 @@ def watch(name: str, settings: Settings, watcher: Watcher, *, stops: bool = Fals
         watcher.begin(Meter(total=submission.total, senders=senders, wanted=(run.wanted_rate or 0.0) * senders))
         try:
             with asyncio.Runner(loop_factory=precise_loop) as runner:
-                is_ended = runner.run(_watch(ledger, run.run, watcher, stops=stops))
+                is_ended = runner.run(_watch(ledger, run.run, watcher, on_look, stops=stops))
         finally:
             watcher.end()
     return report_end(run.run, settings) if is_ended else None
 
 
-async def _watch(ledger: Ledger, name: str, watcher: Watcher, *, stops: bool) -> bool:
+async def _watch(
+    ledger: Ledger, name: str, watcher: Watcher, on_look: Callable[[RunStatus], None], *, stops: bool
+) -> bool:
     """Watch until the run has ended; False: a signal ended the watching, with `stops` a second one."""
     seen: Counter[Outcome] = Counter()
     signal, is_left, ending = StopSignal(), False, None
@@ -122,6 +131,8 @@ async def _watch(ledger: Ledger, name: str, watcher: Watcher, *, stops: bool) ->
                     watcher.done(0, outcome)
                 seen[outcome] = max(seen[outcome], count)
             watcher.tick()
+            if now is not None:
+                on_look(now)
             if now is None or now.submission.closed is not None:
                 return True
             if signal.cause is not None and ending is None and not is_left:

@@ -189,6 +189,12 @@ class Watcher:
     def look_at_canary(self, messages: int, seconds: float) -> None:
         """Take note that the first messages are looked at until they are sent on, for so long at most."""
 
+    def start_workers(self, workers: int, postgres: int) -> None:
+        """Take note that a demo starts so many workers, and a PostgreSQL of that version for them."""
+
+    def lose_worker(self, pid: int, senders: int) -> None:
+        """Take note that a demo has killed a worker, which was sending for so many senders."""
+
     def confirm_trial(self, row: int, people: Sequence[str], endpoint: str) -> bool:  # noqa: ARG002 - likewise
         """Return whether the message of a row is to be sent to `people`, as a trial."""
         return True

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from batch.app.demo import serve_sandbox, special_contacts
+from batch.app.demo.run import serve_sandbox, special_contacts
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, TextParam
 from batch.cli.terminal import echo, say

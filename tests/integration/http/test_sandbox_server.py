@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from rights import is_private
 
-from batch.app.demo import special_contacts
+from batch.app.demo.run import special_contacts
 from batch.errors import SettingsError
 from batch.sandbox import SPECIAL_CONTACTS, WAYS, Faults, RunningSandbox, SandboxLog, running_sandbox
 

@@ -26,13 +26,15 @@ from batch.sandbox import SPECIAL_CONTACTS, WAYS, Faults, running_sandbox, serve
 
 def samples() -> Path:
     """Return the folder of the samples: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     inside = package / "samples"
     return inside if inside.is_dir() else package.parent / "samples"
 
 
 _TOKEN = "demo-token"  # noqa: S105 - the sandbox takes any
 _RATE = 100.0
+SENDERS = 6
+"""Senders of the sheet that the demo of workers sends."""
 LATER = timedelta(hours=2)
 """How long after its run the demo looks what arrived: the sandbox's clock is set on by it."""
 
