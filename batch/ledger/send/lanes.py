@@ -86,7 +86,12 @@ class Lanes(LaneReader):
             connection.execute(sa.insert(lanes), of_lanes)
 
     def prepare(self, *steps: Callable[[Any], None]) -> None:
-        """Let the queue make its tables, given the driver's connection; never two programs at once."""
+        """Let the queue make its tables, given the driver's connection; never two programs at once.
+
+        Raises LedgerUnusable where no claim would be safe.
+        """
+        with connect_to_read(self._engine) as connection:
+            database_of(connection).refuse_unsafe(connection)  # type: ignore[attr-defined]
         with self._engine.begin() as connection:
             key = database_of(connection).key("tables")  # type: ignore[attr-defined]
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))

@@ -73,7 +73,7 @@ class LockingServer(Database):
         if self._claiming is None:
             session = _detached(engine)
             try:
-                self._refuse_unsafe(session)
+                self.refuse_unsafe(session)
             except BaseException:
                 session.close()
                 raise
@@ -110,21 +110,22 @@ class LockingServer(Database):
     def key(self, name: str) -> sa.BindParameter[int]:
         return sa.literal(_number(f"{self._schema} {name}"), sa.BigInteger)
 
-    def _refuse_unsafe(self, session: sa.Connection) -> None:
+    def refuse_unsafe(self, session: sa.Connection) -> None:
         """Refuse a server that may forget a claim, and a clock that is not the server's."""
         standbys = sa.text(
-            "SELECT current_setting('synchronous_standby_names') = '' AND EXISTS (SELECT FROM pg_stat_replication"
-            " WHERE application_name IS DISTINCT FROM 'pg_basebackup'), clock_timestamp()"
+            "SELECT string_agg(coalesce(application_name, '?'), ', ') FILTER (WHERE application_name IS DISTINCT FROM"
+            " 'pg_basebackup' AND current_setting('synchronous_standby_names') = ''), clock_timestamp()"
+            " FROM pg_stat_replication"
         )
         refuse_pooler(session)
         before = now()
-        is_async, there = session.execute(standbys).one()
+        standby, there = session.execute(standbys).one()
         after = now()
         session.rollback()
-        if is_async and not self._accepts_async:
+        if standby is not None and not self._accepts_async:
             raise LedgerUnusable(
-                _("The server of the ledger {path} has a standby that may lack the last claims.").format(
-                    path=self.location
+                _("The server of the ledger {path} has a standby that may lack the last claims: {standby}.").format(
+                    path=self.location, standby=standby
                 ),
                 _(
                     "Name it in synchronous_standby_names; where nothing ever fails over to it, add {parameter} to the "

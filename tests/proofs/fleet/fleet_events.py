@@ -13,13 +13,14 @@ import os
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,40 @@ from typing import Any
 import psycopg
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
+from broken_line import TO_CLIENT, TO_SERVER, Line, broken_line
 from postgres import Cluster
 
 from batch.ledger.send.lane_queue import LEASE
 
-EVENTS = ("kill", "stop", "term", "sessions", "restart")
-_WEIGHTS = (5, 4, 3, 3, 1)
+EVENTS = ("kill", "stop", "term", "sessions", "restart", "partition", "clock")
+_WEIGHTS = (5, 4, 3, 3, 1, 4, 2)
 _LONGEST_STOP = 2 * LEASE
+_LONGEST_PARTITION = 3 * LEASE
+_MOST_SECONDS_OFF = 5
+_LATENCY = 0.1
+"""Of the sandbox: what was posted before an event may be applied so much after it."""
 _PATIENCE = 600.0
 _AHEAD = 8
 """Claims that a lane has ready or in flight at the rates of this proof (`batch.pool.sender`), at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """A worker that runs, and its line to the ledger."""
+
+    process: subprocess.Popen[str]
+    line: Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A thing that happened, and the lanes of the worker to which it did."""
+
+    at: float
+    kind: str
+    senders: frozenset[str]
+    seconds: float = 0.0
+    """How long a pause, or a partition, was."""
 
 
 @dataclass(kw_only=True)
@@ -49,17 +74,24 @@ class Scene:
     senders: int
     rows: int
     rate: float
-    workers: list[subprocess.Popen[str]] = field(default_factory=list)
+    lines: ExitStack
+    workers: list[Worker] = field(default_factory=list)
     lost: int = 0
     """Lanes that were held by what was killed, paused or cut off."""
-    happened: list[tuple[float, str]] = field(default_factory=list)
+    happened: list[Event] = field(default_factory=list)
+    accepted: list[float] = field(default_factory=list)
+    """Seconds by which the clocks of workers were off that had to be refused, and were not."""
 
-    def start(self, *words: str, output: Any = subprocess.PIPE) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "batch", *words]
+    def start(
+        self, *words: str, output: Any = subprocess.PIPE, line: Line | None = None, off: float = 0.0
+    ) -> subprocess.Popen[str]:
+        """Start the program. `line`: to the ledger; None: a straight one. `off`: its clock, in seconds."""
+        clock = ["faketime", "--exclude-monotonic", "-f", f"{off:+.1f}s"] if off else []
+        ledger = {"WEGLY_BATCH_LEDGER": line.url} if line else {}
         return subprocess.Popen(
-            command,
+            [*clock, sys.executable, "-m", "batch", *words],
             cwd=self.home,
-            env={**os.environ, **self.environment},
+            env={**os.environ, **self.environment, **ledger},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -71,10 +103,17 @@ class Scene:
         output = process.communicate(timeout=_PATIENCE)[0]
         return process.returncode, output
 
-    def add_worker(self) -> None:
-        number = len(list(self.home.glob("worker-*.log")))
+    def add_worker(self, off: float = 0.0) -> Worker:
+        """Start a worker, with a line of its own to the ledger."""
+        number, line = len(list(self.home.glob("worker-*.log"))), self.lines.enter_context(self.line())
         with (self.home / f"worker-{number}.log").open("w") as output:
-            self.workers.append(self.start("worker", "-v", "--lanes", str(self.senders), output=output))
+            words = ("worker", "-v", "--lanes", str(self.senders))
+            added = Worker(process=self.start(*words, output=output, line=line, off=off), line=line)
+        self.workers.append(added)
+        return added
+
+    def line(self) -> AbstractContextManager[Line]:
+        return broken_line(self.cluster.folder)
 
     def applied(self) -> list[Mapping[str, Any]]:
         log = self.home / "sandbox.jsonl"
@@ -95,7 +134,7 @@ def scene(*, senders: int, rows: int, rate: float, durable: bool = True) -> Iter
     cluster.start()
     log = home / "sandbox.jsonl"
     sandbox = subprocess.Popen(
-        [sys.executable, "-m", "batch", "sandbox", "--latency", "0.1", "--log", str(log)],
+        [sys.executable, "-m", "batch", "sandbox", "--latency", str(_LATENCY), "--log", str(log)],
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -104,11 +143,15 @@ def scene(*, senders: int, rows: int, rate: float, durable: bool = True) -> Iter
     assert sandbox.stdout is not None
     url = sandbox.stdout.readline().strip()
     environment = {"WEGLY_TOKEN": "anything", "WEGLY_BASE_URL": url, "WEGLY_BATCH_LEDGER": cluster.url}
-    made = Scene(home=home, cluster=cluster, environment=environment, senders=senders, rows=rows, rate=rate)
+    lines = ExitStack()
+    made = Scene(
+        home=home, cluster=cluster, environment=environment, senders=senders, rows=rows, rate=rate, lines=lines
+    )
     try:
         yield made
     finally:
-        for process in (*made.workers, sandbox):
+        lines.close()
+        for process in (*(worker.process for worker in made.workers), sandbox):
             with suppress(ProcessLookupError):
                 process.kill()
             process.wait()
@@ -136,49 +179,97 @@ unknowns = 1000
 """
 
 
+def possible_events() -> tuple[str, ...]:
+    """Return the kinds of events for which this machine has the programs."""
+    return tuple(kind for kind in EVENTS if kind != "clock" or shutil.which("faketime"))
+
+
 def make_event(place: Scene, kind: str, draw: random.Random) -> None:
     """Let one thing happen, and put a new worker in the place of one that has gone."""
     at, victim = time.monotonic(), draw.choice(place.workers)
-    held = lanes_of(place)
-    place.happened.append((at, kind))
+    process, held, seconds, off = victim.process, lanes_of(place), 0.0, 0.0
+    of_victim = held[process.pid]
     if kind == "kill":
-        place.lost += held.get(victim.pid, 0)
-        victim.kill()
-        victim.wait()
+        process.kill()
+        process.wait()
     elif kind == "term":
-        victim.terminate()
-        victim.wait(timeout=60)
+        process.terminate()
+        process.wait(timeout=60)
     elif kind == "stop":
         seconds = draw.uniform(0.5, _LONGEST_STOP)
-        place.lost += held.get(victim.pid, 0)
-        victim.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGSTOP)
         time.sleep(seconds)
-        victim.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGCONT)
+    elif kind == "partition":
+        seconds = _part(victim.line, draw)
+    elif kind == "clock":
+        off = _draw_clock(place, draw)
+        process.terminate()
+        process.wait(timeout=60)
     elif kind == "sessions":
-        with psycopg.connect(place.cluster.url, autocommit=True) as connection:
-            pids = "SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
-            found = [pid for (pid,) in connection.execute(pids)]
-            chosen = draw.sample(found, min(len(found), 3))
-            place.lost += len(chosen)
-            for pid in chosen:
-                connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+        of_victim = _end_sessions(place, draw)
     else:
-        place.lost += sum(held.values())
+        of_victim = set().union(*held.values())
         place.cluster.stop()
         place.cluster.start()
-    if victim.poll() is not None:
+    place.happened.append(Event(at=at, kind=kind, senders=frozenset(of_victim), seconds=seconds))
+    if kind not in ("term", "clock"):
+        place.lost += len(of_victim)
+    if process.poll() is not None:
         place.workers.remove(victim)
-        place.add_worker()
+        place.add_worker(off)
 
 
-def lanes_of(place: Scene) -> Counter[int]:
-    """Count the lanes that each worker has, by its process."""
+def _part(line: Line, draw: random.Random) -> float:
+    """Part a worker from the ledger for a while, in one direction or both; then all goes on, or is cut."""
+    ways = draw.choice([(TO_SERVER,), (TO_CLIENT,), (TO_SERVER, TO_CLIENT)])
+    seconds, is_cut = draw.uniform(0.5, _LONGEST_PARTITION), draw.random() < 0.5
+    line.hold(*ways)
+    if draw.random() < 0.3:  # half open: the server's end is gone, and the worker does not hear of it
+        line.cut(TO_SERVER)
+    time.sleep(seconds)
+    if is_cut:
+        line.cut()
+    line.heal()
+    return seconds
+
+
+def _end_sessions(place: Scene, draw: random.Random) -> set[str]:
+    """End three sessions that hold lanes; return the senders of these."""
+    query = (
+        "SELECT DISTINCT pid, sender FROM pg_locks JOIN wegly.lanes ON lock = (classid::bigint << 32) | objid::bigint"
+        " WHERE locktype = 'advisory' AND objsubid = 1 AND granted ORDER BY sender"
+    )
+    with psycopg.connect(place.cluster.url, autocommit=True) as connection:
+        found = connection.execute(query).fetchall()
+        chosen = draw.sample(found, min(len(found), 3))
+        for pid, _sender in chosen:
+            connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+    return {sender for _pid, sender in chosen}
+
+
+def _draw_clock(place: Scene, draw: random.Random) -> float:
+    """Start a worker whose clock is so far off that it must be refused; return by how much one may be off."""
+    way = draw.choice((-1, 1))
+    refused = way * draw.uniform(_MOST_SECONDS_OFF + 1, 60)
+    process = place.start("worker", "--lanes", "1", off=refused)
     try:
-        with psycopg.connect(place.cluster.url) as connection:
-            query = "SELECT pid, count(*) FROM wegly.lanes WHERE state = 'sending' GROUP BY pid"
-            return Counter(dict(connection.execute(query).fetchall()))
-    except psycopg.Error:
-        return Counter()
+        output = process.communicate(timeout=30)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output = process.communicate()[0]
+    if process.returncode != 2 or "seconds apart" not in output:
+        place.accepted.append(refused)
+    return -way * draw.uniform(1, _MOST_SECONDS_OFF - 2)
+
+
+def lanes_of(place: Scene) -> Mapping[int, set[str]]:
+    """Return the senders whose lane each worker has, by its process."""
+    held: dict[int, set[str]] = defaultdict(set)
+    with suppress(psycopg.Error), psycopg.connect(place.cluster.url) as connection:
+        for pid, sender in connection.execute("SELECT pid, sender FROM wegly.lanes WHERE state = 'sending'"):
+            held[pid].add(sender)
+    return held
 
 
 def trial(place: Scene, *, workers: int, events: int, seed: int, kinds: tuple[str, ...] = EVENTS) -> dict[str, Any]:
@@ -232,7 +323,7 @@ def judge(place: Scene, code: int, output: str, results: Path) -> dict[str, Any]
         or (state in ("error", "pending", "claimed", "skipped") and people[person])
     ]
     return {
-        "events": Counter(kind for _at, kind in place.happened),
+        "events": Counter(event.kind for event in place.happened),
         "exit_code": code,
         "rows": len(rows),
         "states": dict(states),
@@ -242,7 +333,9 @@ def judge(place: Scene, code: int, output: str, results: Path) -> dict[str, Any]
         "died": died,
         "died_at_most": place.lost * _AHEAD,
         "too_fast": too_fast(applied, place.rate),
+        "clocks_accepted": place.accepted,
         "longest_silence": round(longest_silence(applied), 2),
+        "silences": silences(applied, place.happened),
         "output": output[-300:] if not results.exists() else "",
     }
 
@@ -277,9 +370,28 @@ def longest_silence(applied: list[Mapping[str, Any]]) -> float:
     return max(pairs, default=0.0)
 
 
+def silences(applied: list[Mapping[str, Any]], happened: list[Event]) -> dict[str, tuple[int, float, float]]:
+    """Return, by kind of event, of how many lanes that it hit there were messages after it, and the time until the next
+    one of each: median and worst, in seconds. Of pauses and partitions those that lasted longer than the lease."""
+    times = defaultdict(list)
+    for line in applied:
+        times[line["sender"]].append(line["monotonic"])
+    waits: dict[str, list[float]] = defaultdict(list)
+    for event in happened:
+        if event.seconds and event.seconds <= LEASE:
+            continue
+        for sender in event.senders:
+            after = [at - event.at for at in times[sender] if at > event.at + 1.5 * _LATENCY]
+            if after:
+                waits[event.kind].append(min(after))
+    return {
+        kind: (len(found), round(statistics.median(found), 2), round(max(found), 2)) for kind, found in waits.items()
+    }
+
+
 def is_kept(found: Mapping[str, Any]) -> bool:
     """Return whether the promise was kept."""
-    broken = found["duplicates"] or found["lost"] or found["untrue"] or found["too_fast"]
+    broken = any(found[name] for name in ("duplicates", "lost", "untrue", "too_fast", "clocks_accepted"))
     return not broken and found["died"] <= found["died_at_most"]
 
 
@@ -291,7 +403,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=0, help="of the sheet; 0: for two seconds an event")
     parser.add_argument("--rate", type=float, default=3.0, help="of each sender, a second")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kinds", default=",".join(EVENTS))
+    parser.add_argument("--kinds", default=",".join(possible_events()))
     given = parser.parse_args()
     seconds = 6 + 2.5 * given.events
     rows = given.rows or round(seconds * given.senders * given.rate)

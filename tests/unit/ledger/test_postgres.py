@@ -178,7 +178,10 @@ def test_a_standby_that_may_lack_claims_is_refused(ledger: Ledger, url: str, pos
         try:
             while not postgres.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"):
                 assert standby.poll() is None
-            with pytest.raises(LedgerUnusable, match="standby that may lack"), ledger.hold([SENDER], OWNER):
+            with (
+                pytest.raises(LedgerUnusable, match="standby that may lack the last claims: pg_receivewal"),
+                ledger.hold([SENDER], OWNER),
+            ):
                 pytest.fail("it holds it")
             with Ledger.open(f"{url}&accept_async_replica=yes") as bold, bold.hold([SENDER], OWNER):
                 pass
@@ -187,10 +190,16 @@ def test_a_standby_that_may_lack_claims_is_refused(ledger: Ledger, url: str, pos
 
 
 def test_a_clock_that_is_not_the_servers_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hours, caps and spacing would not be kept."""
-    monkeypatch.setattr("batch.ledger.storage.postgres_locks.now", lambda: datetime.now(UTC) - timedelta(minutes=2))
+    """Hours, caps and spacing would not be kept. A worker does not even begin: it would be in the others' way."""
+    off = timedelta(minutes=2)
+    monkeypatch.setattr("batch.ledger.storage.postgres_locks.now", lambda: datetime.now(UTC) - off)
     with pytest.raises(LedgerUnusable, match="120 seconds apart"), ledger.hold([SENDER], OWNER):
         pytest.fail("it holds it")
+    with pytest.raises(LedgerUnusable, match="120 seconds apart"):
+        ledger.lanes.prepare()
+    off = timedelta(seconds=4)
+    with ledger.hold([SENDER], OWNER):
+        ledger.lanes.prepare()
 
 
 @contextmanager

@@ -1,0 +1,116 @@
+"""A line to a PostgreSQL that fails as lines do: it forwards nothing any more, one way or both, or is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+TO_SERVER, TO_CLIENT = 0, 1
+
+
+class Line:
+    """A port of this machine behind which a server's socket is. It forwards whole messages of the protocol."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: of the server's socket."""
+        self.folder = folder
+        """May be changed, as an address leads to another server after a failover."""
+        self.passed = 0
+        """Messages that were forwarded since the last `watch`, both ways."""
+        self._last: int | None = None
+        self._gates = asyncio.Event(), asyncio.Event()
+        self._ends: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+
+    async def serve(self, begun: Callable[[asyncio.Server], Any]) -> None:
+        """Listen until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(lambda *_: None)  # connections are broken on purpose
+        self._set(*self._gates)
+        server = await asyncio.start_server(self._forward, "127.0.0.1", 0, backlog=1024)
+        self.port = server.sockets[0].getsockname()[1]
+        begun(server)
+        with suppress(asyncio.CancelledError):
+            await server.serve_forever()
+
+    @property
+    def url(self) -> str:
+        """The URL of a ledger behind it. Its messages are to be read, so that nothing is encrypted."""
+        return f"postgresql://wegly@127.0.0.1:{self.port}/postgres?sslmode=disable&gssencmode=disable"
+
+    def hold(self, *ways: int) -> None:
+        """Forward nothing in these directions; both ends stay connected."""
+        self._do(lambda: [self._gates[way].clear() for way in ways])
+
+    def heal(self) -> None:
+        """Forward again, what was held back first."""
+        self._do(lambda: self._set(*self._gates))
+
+    def cut(self, *ends: int) -> None:
+        """Close all connections at these ends. The other end hears of it as far as it is not held back."""
+        self._do(lambda: [pair[end].close() for pair in self._ends for end in ends or (TO_SERVER, TO_CLIENT)])
+
+    def watch(self, cut_after: int | None = None) -> None:
+        """Count messages anew; cut the connection right after so many of them."""
+        self.passed, self._last = 0, cut_after
+
+    def _do(self, step: Callable[[], Any]) -> None:
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (step(), done.set()))
+        done.wait(10)
+
+    @staticmethod
+    def _set(*gates: asyncio.Event) -> None:
+        for gate in gates:
+            gate.set()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_unix_connection(str(self.folder / ".s.PGSQL.5432"))
+        except OSError:
+            writer.close()
+            return
+        pair = (far_writer, writer)
+        self._ends.add(pair)
+        await asyncio.gather(self._pump(reader, TO_SERVER, pair), self._pump(far_reader, TO_CLIENT, pair))
+        self._ends.discard(pair)
+
+    async def _pump(self, reader: asyncio.StreamReader, way: int, pair: tuple[asyncio.StreamWriter, ...]) -> None:
+        size = 4 if way == TO_SERVER else 5  # a client's first message begins with its length, all others with a letter
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                head, size = await reader.readexactly(size), 5
+                body = await reader.readexactly(int.from_bytes(head[-4:]) - 4)
+                await self._gates[way].wait()
+                pair[way].write(head + body)
+                await pair[way].drain()
+                self.passed += 1
+                if self.passed == self._last:
+                    for end in pair:
+                        end.close()
+        await self._gates[way].wait()
+        pair[way].close()
+
+
+@contextmanager
+def broken_line(folder: Path) -> Iterator[Line]:
+    """Give a line to the server whose socket is in that folder, for a block."""
+    line, begun, servers = Line(folder), threading.Event(), []
+
+    def begin(server: asyncio.Server) -> None:
+        servers.append(server)
+        begun.set()
+
+    thread = threading.Thread(target=lambda: asyncio.run(line.serve(begin)), name="line", daemon=True)
+    thread.start()
+    begun.wait()
+    try:
+        yield line
+    finally:
+        line.heal()
+        line.cut()
+        servers[0].get_loop().call_soon_threadsafe(servers[0].close)
+        thread.join(10)
