@@ -55,8 +55,8 @@ from batch.spool import Spool
 if TYPE_CHECKING:
     from batch.app.runs.run_looks import RunLooks
 
-Submit = Callable[[Ledger, Run, Check, Any], None]
-"""Writes down a run for workers, in the transaction of a connection of the ledger."""
+Submit = Callable[[Ledger, Run, Check, Any, Any], None]
+"""Writes down a run for workers, in the transaction of a connection of the ledger, with its jobs."""
 _ROWS_IN_MEMORY = 1 << 24
 """Bytes of evaluated rows of one waiting sheet that stay in memory."""
 

@@ -48,9 +48,9 @@ def submit(
         ledger.lanes.prepare(make_tables)
     checked: list[Check] = []
 
-    def write(ledger: Ledger, planned: Run, check: Check, connection: Any) -> None:
+    def write(ledger: Ledger, planned: Run, check: Check, connection: Any, jobs: Any) -> None:
         checked.append(check)
-        _write(run.campaign, settings, choices, token, (ledger, planned, check, connection))
+        _write(run.campaign, settings, choices, token, (ledger, planned, check, connection, jobs))
 
     ended = run.submit(token, watcher, write)
     if isinstance(ended, FinishedRun):
@@ -71,17 +71,16 @@ def submit(
 
 def _write(campaign: Campaign, settings: Settings, choices: Choices, token: Token, planned: tuple[Any, ...]) -> None:
     """Write the lanes of a planned run, and their jobs, in the plan's transaction."""
-    ledger, run, check, connection = planned
+    ledger, run, check, connection, jobs = planned
     queue = ledger.lanes.queue(settings.endpoint, token.header())
-    senders = list(check.senders)
     ledger.lanes.submit(
         connection,
         run,
         queue=queue,
         form=FORM,
         settings=dump_settings(campaign, settings),
-        senders=senders,
+        jobs=jobs,
         total=check.to_send,
         limit=choices.message_limit(campaign),
     )
-    enqueue(ledger.lanes.driver_of(connection), queue, [LaneJob(run=run.run, sender=sender) for sender in senders])
+    enqueue(ledger.lanes.driver_of(connection), queue, [LaneJob(run=run.run, sender=sender) for sender in jobs])

@@ -7,9 +7,13 @@ which it differs from those of the holders before and after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,12 +26,12 @@ from batch.ledger.send import lane_queue
 from batch.ledger.send.claims import settle_claims
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, lane_names
-from batch.ledger.send.queue import JobRows, has_jobs, nth_job, rows_of_sender
-from batch.ledger.storage.engine import connect_to_read, database_of
+from batch.ledger.send.queue import JOBS, JobRows, are_pending, rows_of_sender
+from batch.ledger.storage.engine import connect_to_read, database_of, pages
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
 from batch.ledger.storage.pseudonyms import read_hashes
-from batch.ledger.storage.schema import State, messages
+from batch.ledger.storage.schema import State, messages, rows
 from batch.ledger.storage.writer import Writer
 from batch.model.lanes import OPEN_STATES, LaneState, TakenLane
 from batch.model.reasons import Finding, Reason, findings_to_json
@@ -62,27 +66,35 @@ class Lanes(LaneReader):
         queue: str,
         form: int,
         settings: str,
-        senders: Collection[str],
+        jobs: JobRows,
         total: int,
         limit: int | None,
     ) -> None:
         """Note that workers send a run: one lane for each sender, of the first `limit` messages. The caller commits."""
         database = database_of(connection)
+        upto = None if limit is None else max(nsmallest(limit, chain(*jobs.values())), default=None)
         values = {
             "run": run.run,
             "queue": queue,
             "lock": campaign_lock(run.campaign, run.endpoint),
             "format": form,
             "settings": settings,
-            "upto": None if limit is None else nth_job(connection, run.run, limit),
+            "upto": upto,
             "total": total,
             "submitted": run.started,
         }
         connection.execute(sa.insert(submissions).values(values))
         of_run = {"run": run.run, "state": LaneState.WAITING.value}
-        if senders:
-            locks = {sender: database.key(sender_lock(sender, run.endpoint)).value for sender in senders}  # type: ignore[attr-defined]
-            of_lanes = [{**of_run, "sender": sender, "lock": lock} for sender, lock in locks.items()]
+        of_lanes = [
+            {
+                **of_run,
+                "sender": sender,
+                "lock": database.key(sender_lock(sender, run.endpoint)).value,  # type: ignore[attr-defined]
+                "rows": list(found if upto is None else found[: bisect_right(found, upto)]),
+            }
+            for sender, found in jobs.items()
+        ]
+        if of_lanes:
             connection.execute(sa.insert(lanes), of_lanes)
 
     def prepare(self, *steps: Callable[[Any], None]) -> None:
@@ -176,7 +188,7 @@ class Lanes(LaneReader):
                 done=sum(ended.values()),
                 errors=ended.get(State.ERROR.value, 0),
                 offset=(there - here).total_seconds(),
-                rows=rows_of_sender(connection, run.run, sender, submission.upto),
+                rows=_rows_of(connection, found, submission.upto),
             )
 
     @contextmanager
@@ -204,8 +216,7 @@ class Lanes(LaneReader):
         run, sender = lane
         with self._claiming() as connection:
             if state is LaneState.DONE:
-                upto = connection.execute(sa.select(submissions.c.upto).where(submissions.c.run == run)).scalar()
-                state = LaneState.WAITING if has_jobs(connection, run, sender, upto) else state
+                state = LaneState.WAITING if _has_jobs(connection, run, sender) else state
             values = {
                 "state": state.value,
                 "next_at": next_at,
@@ -255,6 +266,23 @@ class Lanes(LaneReader):
 
 def _seconds_to(at: datetime, now: datetime, *, at_most: float = 1e9) -> float:
     return min(at_most, (at - now).total_seconds())
+
+
+def _rows_of(connection: sa.Connection, lane: Mapping[Any, Any], upto: int | None) -> JobRows:
+    """Return the jobs of a lane: as its submission has them, or looked up where an earlier version made that."""
+    if (found := lane["rows"]) is None:
+        return rows_of_sender(connection, lane["run"], lane["sender"], upto)
+    return {lane["sender"]: array("I", found)} if found else {}
+
+
+def _has_jobs(connection: sa.Connection, run: str, sender: str) -> bool:
+    """Return whether a message of a lane waits to be sent."""
+    of_lane = sa.select(lanes).where(*OF_LANE)
+    lane = connection.execute(of_lane, lane_names(run, sender)).mappings().one()
+    upto = connection.execute(sa.select(submissions.c.upto).where(submissions.c.run == run)).scalar()
+    found = chain.from_iterable(_rows_of(connection, lane, upto).values())
+    query = sa.select(rows.c.row).select_from(JOBS).where(*are_pending(run), messages.c.sender == sender).limit(1)
+    return any(connection.execute(query.where(rows.c.row.in_(page))).first() for page in pages(found))
 
 
 def _count_ended(connection: sa.Connection, *which: Any) -> tuple[dict[str, int], int]:

@@ -25,7 +25,7 @@ from batch.model.reasons import Finding
 from batch.model.verdicts import ClaimRefusal, Verdict
 
 _PAGE = 500  # jobs read at a time
-_JOBS = rows.join(messages, messages.c.key == rows.c.key)
+JOBS = rows.join(messages, messages.c.key == rows.c.key)
 JobRows = Mapping[str, "array[int]"]
 """Sender to the rows of a run that are its jobs, or may become so again, ascending. Only a plan makes a message pending
 that was not: no other row becomes a job while the run sends. Four bytes for each."""
@@ -80,7 +80,7 @@ class SendQueue:
         found = by_sender.get(sender, ()) if sender is not None else sorted(chain(*by_sender.values()))
         wanted = found if upto is None else found[: bisect_right(found, upto)]
         columns = (messages.c.key, rows.c.row, messages.c.sender, messages.c.payload, messages.c.person)
-        query = sa.select(*columns).select_from(_JOBS).where(*_are_pending(self._owner.run)).order_by(rows.c.row)
+        query = sa.select(*columns).select_from(JOBS).where(*are_pending(self._owner.run)).order_by(rows.c.row)
         if sender is not None:  # a later plan may have given the message to another sender, whose limits are not ours
             query = query.where(messages.c.sender == sender)
         for some in pages(wanted, _PAGE):
@@ -119,19 +119,13 @@ class SendQueue:
 
 def nth_job(connection: sa.Connection, run: str, count: int) -> int | None:
     """Return the row of a run's `count`-th job (from 1) in the sheet's order; None when there are fewer."""
-    query = sa.select(rows.c.row).select_from(_JOBS).where(*_are_pending(run)).order_by(rows.c.row)
+    query = sa.select(rows.c.row).select_from(JOBS).where(*are_pending(run)).order_by(rows.c.row)
     found: int | None = connection.execute(query.offset(count - 1).limit(1)).scalar()
     return found
 
 
-def has_jobs(connection: sa.Connection, run: str, sender: str, upto: int | None) -> bool:
-    """Return whether a message of a run waits to be sent by that sender. `upto`: the last row, or None."""
-    last = () if upto is None else (rows.c.row <= upto,)
-    which = (*_are_pending(run), messages.c.sender == sender, *last)
-    return connection.execute(sa.select(rows.c.row).select_from(_JOBS).where(*which).limit(1)).first() is not None
-
-
-def _are_pending(run: str) -> tuple[sa.ColumnElement[bool], ...]:
+def are_pending(run: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of a run's jobs, on `JOBS`."""
     return (*_of_run(run), messages.c.state == State.PENDING.value)
 
 
@@ -161,7 +155,7 @@ def rows_of_sender(connection: sa.Connection, run: str, sender: str, upto: int |
 
 def _read_job_rows(connection: sa.Connection, run: str, *which: sa.ColumnElement[bool]) -> JobRows:
     """Look up the jobs of a run that another process has planned."""
-    query = sa.select(rows.c.row, messages.c.sender).select_from(_JOBS).order_by(rows.c.row)
+    query = sa.select(rows.c.row, messages.c.sender).select_from(JOBS).order_by(rows.c.row)
     query = query.where(*_of_run(run), messages.c.state.in_(_OPEN), *which)
     with closing(connection.execute(query.execution_options(yield_per=1000))) as found:
         return rows_by_sender(found)

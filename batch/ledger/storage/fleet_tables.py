@@ -50,6 +50,7 @@ lanes = sa.Table(
     sa.Column("pending_findings", sa.Text),
     sa.Column("lost", sa.Integer, nullable=False, server_default="0"),
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("rows", sa.ARRAY(sa.Integer)),
     sa.PrimaryKeyConstraint("run", "sender"),
 )
 """One per sender of a submitted run. `lock`: the number of the sender's lock on the server. `state`: a `LaneState`.
@@ -57,4 +58,5 @@ lanes = sa.Table(
 `since`: who took it last. `taken_over`: how often from a worker that was lost. `rate`, `paused_until`: the pace that
 the API asked for, for who takes it next. `attempts` to `pending_findings`: as of `SenderRun`; `findings`: the answer
 that stopped it. `lost`: workers that were lost one after the other without an outcome in between; `recorded`: outcomes
-that there were when it was taken last."""
+that there were when it was taken last. `rows`: its jobs, by their rows in the sheet, ascending; so that who takes it
+need not look through those of all senders."""

@@ -70,8 +70,8 @@ def submit(ledger: Ledger, name: str, people: Iterable[str], *, limit: int | Non
         for row, person in enumerate(people, 2)
     ]
 
-    def also(connection: Any) -> None:
-        of_run = {"queue": "q", "form": 1, "settings": "{}", "senders": [SENDER], "total": len(rows), "limit": limit}
+    def also(connection: Any, jobs: Any) -> None:
+        of_run = {"queue": "q", "form": 1, "settings": "{}", "jobs": jobs, "total": len(rows), "limit": limit}
         ledger.lanes.submit(connection, run_named(name), **of_run)  # type: ignore[arg-type]
 
     with ledger.stage(RetryOptions()) as staging:
@@ -395,10 +395,12 @@ def test_tables_of_workers_get_the_columns_that_they_lack(postgres: Cluster) -> 
         submit(ledger, NAME, ("+5511988887001",))
     options = f"-c search_path={url.rpartition('=')[2]}"
     with closing(psycopg.connect(postgres.url, autocommit=True, options=options)) as connection:
-        connection.execute("ALTER TABLE lanes DROP COLUMN lost, DROP COLUMN recorded")
+        connection.execute("ALTER TABLE lanes DROP COLUMN lost, DROP COLUMN recorded, DROP COLUMN rows")
     with Ledger.open(url) as ledger:
         holder = Holder(ledger)
-        assert holder.take() is not None
+        taken = holder.take()
+        assert taken is not None
+        assert [list(rows) for rows in taken.rows.values()] == [[2]]
         holder.held.close()
 
 
