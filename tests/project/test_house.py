@@ -88,7 +88,7 @@ LINES_OF_FEATURES = {
     "writes of a group kind by kind, warm connections in turn": 47,
     "next commands in the ledger that was named, the screen's language, rehearsals outside the hours, run --open": 142,
     "workers: submit, worker, status, watch, cancel; lanes with epochs, beats and leases; a queue": 1530,
-    "lanes that are given up, columns that the tables of workers lack, jobs of a lane": 80,
+    "lanes that are given up, columns that the tables of workers lack, jobs of a lane": 84,
     "one report of a run at a time": 25,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 585,
     "an interface of what differs between databases": 76,

@@ -62,14 +62,11 @@ from batch.model.runs import Result, Run, Traits
 
 _PAGE = 1000
 
-AlsoWrite = Callable[[sa.Connection, JobRows], None]
-
 
 class Staging:
     """One sheet on its way into the ledger. Use as a context manager; leaving it forgets what was not planned.
 
-    `add` as often as needed, then `judge` once, then read (`tally`, `to_send`, `results`) or `plan`. Only `plan`
-    makes anything durable.
+    `add` as needed, `judge` once, then read (`tally`, `to_send`, `results`) or `plan`, which alone is durable.
     """
 
     def __init__(
@@ -308,33 +305,31 @@ class Staging:
         """Return the other campaign that messaged most people of this sheet since a moment, and how many; or None."""
         return rules.count_recent_contacts(self._connection, self._retries, history, since)
 
-    def plan(self, run: Run, owner: Owner, traits: Traits, also: AlsoWrite | None = None) -> int:
-        """Write the run, its rows and its messages into the ledger in one transaction; return the ledger's counter.
+    def plan(self, run: Run, owner: Owner, traits: Traits, also: Callable[..., None] | None = None) -> int:
+        """Write the run, its rows and its messages in one transaction, durable on return; return the ledger's counter.
 
-        `also`: writes more in the same transaction, given its connection and the run's jobs. Durable on return. Raises
-        LedgerFailed when it could not be written; then nothing of it was.
+        `also`: writes more in it, given its connection and the run's jobs. LedgerFailed: nothing of it was written.
         """
         self._connection.rollback()
         connection = self._connection.execution_options(wegly_read=False)
-        remedy = _("Nothing was sent. Check the disk, then run again.")
-        jobs: JobRows | None = None
+        doing, remedy = N_("planning the run"), _("Nothing was sent. Check the disk, then run again.")
         try:
-            with translate_write_failures(N_("planning the run"), remedy), connection.begin():
+            with translate_write_failures(doing, remedy), connection.begin():
                 self._lookup.refresh(connection, endpoint=run.endpoint, campaign=run.campaign)
                 counter = write_plan(connection, self._retries, run, owner, traits)
                 if also is not None:
-                    jobs = self._read_jobs()
-                    also(connection, jobs)
+                    also(connection, self._note_jobs(run.run))
         finally:
             self._connection.execution_options(**READ)
         database_of(self._connection).analyze(self._connection, messages, run_rows)
         self._connection.commit()  # else its statistics go with the staging
-        # After the commit, where it can be: it takes a second, for which others would wait.
-        self._planned[run.run] = self._read_jobs() if jobs is None else jobs
+        if also is None:  # after the commit: it takes a second, for which others would wait
+            self._note_jobs(run.run)
         return counter
 
-    def _read_jobs(self) -> JobRows:
-        return rows_by_sender(self._stream(self._sendable(staged.c.row, staged.c.sender).order_by(staged.c.row)))
+    def _note_jobs(self, run: str) -> JobRows:
+        jobs = self._sendable(staged.c.row, staged.c.sender).order_by(staged.c.row)
+        return self._planned.setdefault(run, rows_by_sender(self._stream(jobs)))
 
 
 _KINDS = (
