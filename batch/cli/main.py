@@ -151,8 +151,11 @@ _ENVIRONMENT = frozenset(
 """What no program can mend: a full disk, a folder that may not be written, too many open files."""
 
 
-class _Termination(BaseException):
-    """SIGTERM before or after sending: what is open is closed on the way out."""
+class _Termination(KeyboardInterrupt):
+    """SIGTERM before or after sending: what is open is closed on the way out.
+
+    Of this kind, since psycopg ends a statement for no other; a connection in the midst of one cannot be closed.
+    """
 
 
 def _terminate(*_: object) -> NoReturn:
@@ -194,14 +197,14 @@ def _describe_error(error: BaseException) -> tuple[str, ExitCode]:
             error.show(shown)
             text = shown.getvalue().rstrip("\n")
             code = ExitCode.REFUSED
-        case click.Abort() | KeyboardInterrupt():
-            text = "\n" + _("Interrupted. What was sent is recorded; run the same command again to go on.")
-            code = ExitCode.INTERRUPTED
-        case _Termination():
+        case _Termination() | click.Abort(__cause__=_Termination()):
             text = _(
                 "Ended by a signal. What was sent is recorded; `wegly-batch report` writes the newest run's report."
             )
             code = ExitCode.TERMINATED
+        case click.Abort() | KeyboardInterrupt():
+            text = "\n" + _("Interrupted. What was sent is recorded; run the same command again to go on.")
+            code = ExitCode.INTERRUPTED
         case SystemExit() | BrokenPipeError():  # `wegly-batch runs | head`: click ends so, and our own printing so
             discard_stdout()
         case OSError() if _failed_printing(error):

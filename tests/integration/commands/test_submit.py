@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -225,3 +227,27 @@ def test_a_sender_in_whose_rows_workers_are_lost_keeps_no_worker_from_the_others
     status = command("status", run)[1]
     assert words in status
     assert "submit the sheet again" in status
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGTERM to a process")
+def test_a_signal_in_the_midst_of_a_statement_ends_the_command(
+    command: Command, ledger: str, postgres: Cluster
+) -> None:
+    """As anywhere else, in a sentence: the server ends the statement, and the connection is closed in order."""
+    submit(command)
+    options = f"-c search_path={ledger.rpartition('=')[2]}"
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+    def terminate_when_it_waits() -> None:
+        while not postgres.ask(waits):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with psycopg.connect(postgres.url, options=options) as connection:
+        connection.execute("LOCK TABLE submissions IN ACCESS EXCLUSIVE MODE")
+        terminator = threading.Thread(target=terminate_when_it_waits)
+        terminator.start()
+        code, _out, err = command("submit", "s.csv", "-c", "c.toml")
+        terminator.join()
+    assert (code, "Traceback" in err) == (143, False)
+    assert "Ended by a signal." in err
