@@ -66,7 +66,7 @@ def find_postgres(environment: Mapping[str, str] = os.environ, root: Path = Path
     found = [
         InstalledPostgres(programs=place, version=version)
         for place in dict.fromkeys(_places(environment, root))
-        if all((place / _file(program)).is_file() for program in _NEEDED)
+        if all(os.access(place / _file(program), os.X_OK) for program in _NEEDED)
         and (version := _read_version(place / _file("initdb"))) is not None
     ]
     newest = max(found, key=lambda each: each.version, default=None)
