@@ -158,7 +158,12 @@ def owner_values(owner: Owner) -> dict[str, Any]:
 
 def release(connection: sa.Connection, unsent: Sequence[Unsent], *, rules: ContactLimiter) -> list[bool]:
     """Give back claims: the messages are pending again. False for one that was not ours any more."""
-    return [_release(connection, each, rules) for each in unsent]
+    given: dict[str, bool] = {}
+    if database_of(connection).takes_sets:
+        from batch.ledger.send.set_statements import release_set  # noqa: PLC0415 - as of `claim`
+
+        given = release_set(connection, unsent, rules)
+    return [given[each.held.key] if each.held.key in given else _release(connection, each, rules) for each in unsent]
 
 
 def _release(connection: sa.Connection, unsent: Unsent, rules: ContactLimiter) -> bool:
@@ -180,6 +185,10 @@ def withdraw(connection: sa.Connection, keys: Sequence[str], *, owner: Owner, ru
 
     For claims whose commit failed in a way that leaves open whether they took effect. False for one that did not.
     """
+    if database_of(connection).takes_sets:
+        from batch.ledger.send.set_statements import withdraw_set  # noqa: PLC0415 - as of `claim`
+
+        return withdraw_set(connection, keys, owner, rules)
     return [_withdraw(connection, key, owner, rules) for key in keys]
 
 
@@ -187,8 +196,6 @@ def _withdraw(connection: sa.Connection, key: str, owner: Owner, rules: ContactL
     by = (messages.c.claim_run == owner.run, sa.func.coalesce(messages.c.claim_epoch, 0) == owner.epoch)
     open_claim = (messages.c.key == key, *by, messages.c.state == State.CLAIMED.value)
     values = {"state": State.PENDING.value, "attempts": messages.c.attempts - 1, **NO_CLAIM}
-    # First to wait for that commit, should it go on still: an update alone would judge by what was before it.
-    connection.execute(sa.select(messages.c.key).where(messages.c.key == key).with_for_update())
     withdrawn = connection.execute(sa.update(messages).where(*open_claim).values(values)).rowcount == 1
     rules.note_end(key, None)
     return withdrawn

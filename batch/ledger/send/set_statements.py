@@ -1,7 +1,7 @@
-"""Claims and records of a group by one statement each, for a database where each statement is a round trip.
+"""Writes of a group by one statement for each kind, for a database where each statement is a round trip.
 
 What a group cannot have in one statement is left to the single ones: a second message to a person, a second record of a
-chat, whatever was not claimed, and answers that suppress a person.
+chat, whatever was not claimed, answers that suppress a person, and claims of others.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from batch.ledger.send.claims import CLAIM_RULES, Claim, Ended, Wanted, note_record, owner_values, record_values
+from batch.ledger.send.claims import CLAIM_RULES, Claim, Ended, Unsent, Wanted, note_record, owner_values, record_values
 from batch.ledger.send.contact_limits import EARLIER, ContactLimiter, claim_parameters
 from batch.ledger.storage.engine import PreparedStatement
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, microseconds
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Reason
+from batch.model.reasons import Reason, findings_to_json
 
 _NOTHING: Any = sa.literal_column("''")
 
@@ -73,20 +73,53 @@ _RECORDED = {
     **dict.fromkeys(("http_status", "duration_ms"), sa.Integer),
     "evidence": sa.Text,
 }
+_BY_OWNER = (
+    messages.c.claim_run == sa.bindparam("held_run"),
+    sa.func.coalesce(messages.c.claim_epoch, 0) == sa.bindparam("held_epoch"),
+)
+
+
+def _are_held(held: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of claims that still are their owner's, as of the single statements."""
+    is_open = is_one_of(messages.c.state, (State.CLAIMED.value, State.UNKNOWN.value))
+    return messages.c.key == held.c.held_key, messages.c.attempts == held.c.held_attempt, *_BY_OWNER, is_open
+
+
 _ended = _rows("ended", held_key=sa.Text, held_attempt=sa.Integer, began=sa.BigInteger, **_RECORDED)
 _RECORD = PreparedStatement(
     sa.update(messages)
-    .where(
-        messages.c.key == _ended.c.held_key,
-        messages.c.claim_run == sa.bindparam("held_run"),
-        sa.func.coalesce(messages.c.claim_epoch, 0) == sa.bindparam("held_epoch"),
-        messages.c.attempts == _ended.c.held_attempt,
-        is_one_of(messages.c.state, (State.CLAIMED.value, State.UNKNOWN.value)),
-    )
+    .where(*_are_held(_ended))
     .values(payload=None, **dict.fromkeys(AGAIN.values()), **{name: _ended.c[name] for name in _RECORDED})
     .values(sent_at=sa.func.coalesce(sa.type_coerce(_ended.c.began, messages.c.sent_at.type), messages.c.sent_at))
     .returning(messages.c.key),
     "run",
+)
+
+
+_unsent = _rows("unsent", held_key=sa.Text, held_attempt=sa.Integer, findings=sa.Text, status=sa.Integer)
+_made_no_request = _unsent.c.status.is_(None)
+_was_settled = messages.c.state == State.UNKNOWN.value
+_RELEASE = PreparedStatement(
+    sa.update(messages)
+    .where(*_are_held(_unsent))
+    .values(
+        state=State.PENDING.value,
+        http_status=_unsent.c.status,
+        findings=sa.func.coalesce(_unsent.c.findings, sa.case((~_was_settled, messages.c.findings))),
+        attempts=messages.c.attempts - sa.cast(_made_no_request, sa.Integer),
+        run=sa.case((_made_no_request, messages.c.run), else_=sa.bindparam("held_run")),
+        **NO_CLAIM,
+    )
+    .returning(messages.c.key)
+)
+_DOUBTFUL = messages.c.key == sa.any_(sa.bindparam("keys", type_=ARRAY(sa.Text)))
+_LOCK = PreparedStatement(sa.select(messages.c.key).where(_DOUBTFUL).order_by(messages.c.key).with_for_update())
+"""Waits for the commit of claims, should it go on still: an update alone would judge by what was before it."""
+_WITHDRAW = PreparedStatement(
+    sa.update(messages)
+    .where(_DOUBTFUL, *_BY_OWNER, messages.c.state == State.CLAIMED.value)
+    .values(state=State.PENDING.value, attempts=messages.c.attempts - 1, **NO_CLAIM)
+    .returning(messages.c.key)
 )
 
 
@@ -143,8 +176,7 @@ def record_set(connection: sa.Connection, ended: Sequence[Ended], rules: Contact
             "ended_began": [each.began and microseconds(each.began) for each in some.values()],
             **{f"ended_{name}": [values[name] for _outcome, values in judged] for name in _RECORDED},
             "run": owner.run,
-            "held_run": owner.run,
-            "held_epoch": owner.epoch,
+            **_owner_ids(owner),
         },
     )
     ours = {key for (key,) in written.fetchall()}
@@ -152,3 +184,34 @@ def record_set(connection: sa.Connection, ended: Sequence[Ended], rules: Contact
         note_record(each, outcome, rules)
     outcomes = zip(some.values(), (outcome for outcome, _values in judged), strict=True)
     return {each.held.key: outcome if each.held.key in ours else None for each, outcome in outcomes}
+
+
+def release_set(connection: sa.Connection, unsent: Sequence[Unsent], rules: ContactLimiter) -> dict[str, bool]:
+    """Give back claims of a group; return key to whether the claim was ours still."""
+    owner = unsent[0].held.owner
+    some = {each.held.key: each for each in unsent if each.held.owner == owner}
+    values = {
+        "unsent_held_key": [*some],
+        "unsent_held_attempt": [each.held.attempt for each in some.values()],
+        "unsent_findings": [each.finding and findings_to_json([each.finding]) for each in some.values()],
+        "unsent_status": [each.status for each in some.values()],
+        **_owner_ids(owner),
+    }
+    ours = {key for (key,) in _RELEASE.run(connection, values).fetchall()}
+    for key in some:
+        rules.note_end(key, None)
+    return {key: key in ours for key in some}
+
+
+def withdraw_set(connection: sa.Connection, keys: Sequence[str], owner: Owner, rules: ContactLimiter) -> list[bool]:
+    """Make messages of a group pending again that this run claimed without learning of it."""
+    wanted = {"keys": list(keys)}
+    _LOCK.run(connection, wanted)
+    withdrawn = {key for (key,) in _WITHDRAW.run(connection, {**wanted, **_owner_ids(owner)}).fetchall()}
+    for key in keys:
+        rules.note_end(key, None)
+    return [key in withdrawn for key in keys]
+
+
+def _owner_ids(owner: Owner) -> dict[str, Any]:
+    return {"held_run": owner.run, "held_epoch": owner.epoch}

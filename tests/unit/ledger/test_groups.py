@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from batch.ledger import Ledger, Owner, StagedRow, SuppressionEntry
-from batch.ledger.send.claims import Claim, Ended, Wanted, claim, record
+from batch.ledger.send.claims import Claim, Ended, Unsent, Wanted, claim, record, release, withdraw
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.storage.schema import messages
 from batch.model.contact_limits import ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, Reason
+from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Run, Traits
 from batch.model.verdicts import ChatSigns, ClaimRefusal, Verdict
 
@@ -55,10 +55,13 @@ def claimed(ledger: Ledger, limits: ContactLimits = ContactLimits()) -> list[Cla
     return [each.finding.reason if isinstance(each, ClaimRefusal) else each for each in found]
 
 
+def limiter(ledger: Ledger) -> ContactLimiter:
+    return ContactLimiter(ContactLimits(), endpoint=API, hashes=ledger.hashes)
+
+
 def recorded(ledger: Ledger, ended: list[Ended]) -> list[Outcome | None]:
-    rules = ContactLimiter(ContactLimits(), endpoint=API, hashes=ledger.hashes)
     with ledger._engine.begin() as connection:
-        return record(connection, ended, rules=rules)
+        return record(connection, ended, rules=limiter(ledger))
 
 
 def test_of_two_messages_to_one_person_the_first_is_claimed(ledger: Ledger) -> None:
@@ -119,6 +122,47 @@ def test_outcomes_of_a_group(ledger: Ledger) -> None:
         (Outcome.ERROR, 400),
         (Outcome.UNKNOWN, None),
     ]
+
+
+def test_claims_of_a_group_are_given_back(ledger: Ledger) -> None:
+    """Of one that made no request the attempt does not count; one that was taken for dead has no words of that."""
+    plan(ledger, PEOPLE)
+    first, refused, dead, other, left = (each for each in claimed(ledger) if isinstance(each, Claim))
+    busy = Finding(Reason.RATE_LIMITED, {"status": 429, "words": "slow down"})
+    with ledger._engine.begin() as connection:
+        settled = (messages.c.key == dead.key, messages.c.state == "claimed")
+        unknown = {"state": "unknown", "findings": findings_to_json([Finding(Reason.RUN_DIED, {"run": "r1"})])}
+        assert connection.execute(update(messages).where(*settled).values(unknown)).rowcount == 1
+        given = [
+            Unsent(first, None, None),
+            Unsent(refused, busy, 429),
+            Unsent(dead, None, None),
+            Unsent(replace(other, owner=Owner.here("another")), None, None),
+            Unsent(replace(left, attempt=7), None, None),
+        ]
+        assert release(connection, given, rules=limiter(ledger)) == [True, True, True, False, False]
+    found = select(*(messages.c[name] for name in ("state", "attempts", "http_status", "run", "claim_run", "findings")))
+    with ledger._engine.connect() as connection:
+        rows = {row.key: tuple(row)[:6] for row in connection.execute(found.add_columns(messages.c.key))}
+    assert rows[first.key] == ("pending", 0, None, None, None, None)
+    assert rows[refused.key] == ("pending", 1, 429, "r1", None, findings_to_json([busy]))
+    assert rows[dead.key] == ("pending", 0, None, None, None, None)
+    assert [rows[each.key][:2] for each in (other, left)] == [("claimed", 1), ("claimed", 1)]
+
+
+def test_claims_of_a_group_are_withdrawn(ledger: Ledger) -> None:
+    """Those that took effect, and of these the run's own alone."""
+    plan(ledger, PEOPLE[:3])
+    held = [each for each in claimed(ledger) if isinstance(each, Claim)]
+    with ledger._engine.begin() as connection:
+        connection.execute(update(messages).where(messages.c.key == held[1].key).values(claim_run="another"))
+        keys = [held[0].key, held[1].key, "no message", held[2].key]
+        assert withdraw(connection, keys, owner=OWNER, rules=limiter(ledger)) == [True, False, False, True]
+    with ledger._engine.connect() as connection:
+        states = dict(map(tuple, connection.execute(select(messages.c.key, messages.c.state))))
+        attempts = connection.execute(select(messages.c.attempts).where(messages.c.key == held[0].key)).scalar()
+    assert [states[each.key] for each in held] == ["pending", "claimed", "pending"]
+    assert attempts == 0
 
 
 def test_a_purged_person_and_chat_are_known_in_a_group(ledger: Ledger) -> None:
