@@ -310,6 +310,7 @@ def send(
                 progress=watcher,
                 stop=stop,
                 look=looks().look_again if looks_again else None,
+                follows_claims=ledger.is_on_server,
             )
             tasks = [asyncio.create_task(each) for each in (tick_every_second(watcher), _sample(stop, looks))]
             try:

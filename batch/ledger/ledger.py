@@ -103,6 +103,11 @@ class Ledger(RunReader):
         return find_damage(self._engine, self.location)
 
     @property
+    def is_on_server(self) -> bool:
+        """False for one in a file of this machine, or in memory."""
+        return database_of(self._engine).file is None
+
+    @property
     def ledger_id(self) -> str:
         """A random id, made with the ledger and never changed; a copy has the same."""
         with connect_to_read(self._engine) as connection:

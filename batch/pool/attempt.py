@@ -19,6 +19,7 @@ from batch.model.reasons import Finding, Reason
 from batch.model.runs import StopCause
 from batch.model.verdicts import ClaimRefusal, Verdict
 from batch.pool.ports import ChatsPort, LedgerPort
+from batch.pool.start_slots import ClaimLead
 from batch.pool.stop import StopSignal
 
 T = TypeVar("T")
@@ -61,8 +62,9 @@ class AttemptRunner:
         stop: StopSignal,
         look: Callable[[Job], Awaitable[bool]] | None = None,
         is_stale: Callable[[Any], bool] | None = None,
+        follows_claims: bool = False,
     ) -> None:
-        """`client` makes a connection; `now` gives the wall clock in UTC; `look` and `is_stale` as of `Pool`."""
+        """`client` makes a connection; `now` gives the wall clock in UTC; the others as of `Pool`."""
         self.ledger = ledger
         self.look = look
         self.is_stale = is_stale
@@ -72,6 +74,7 @@ class AttemptRunner:
         """The senders that got a readable answer in this run: they have the right to send."""
         self.reached = False
         """The API has answered in this run."""
+        self.lead = ClaimLead(follows=follows_claims)
         self._make_client = client
         self._loop = asyncio.get_running_loop()
         self._latest = now()
@@ -107,8 +110,9 @@ class AttemptRunner:
 
     async def claim(self, job: Job) -> Any | ClaimRefusal | None:
         """Claim a message durably; Refused by a rule, or None when the claim is not ours or the ledger failed."""
+        begun = self._loop.time()
         try:
-            return await self.ledger.claim(job, self.now())
+            held = await self.ledger.claim(job, self.now())
         except asyncio.CancelledError:
             # The claim may be durable already, or is about to be, and will not be posted.
             await self._write_patiently(partial(self.ledger.withdraw, job.key))
@@ -118,6 +122,8 @@ class AttemptRunner:
             self.stop.request(StopCause.LEDGER_FAILED, ledger_failure(failed))
             await self._write_patiently(partial(self.ledger.withdraw, job.key))
             return None
+        self.lead.note(self._loop.time() - begun)
+        return held
 
     async def connect(self, held: Any) -> ChatsPort | Attempt:
         """Return a connection for the one attempt of a claim, else the attempt that failed to connect.

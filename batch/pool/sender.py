@@ -66,7 +66,7 @@ class SenderPool:
         self._settings = settings
         self._progress = progress
         self._loop = asyncio.get_running_loop()
-        self._slots = StartSlots(settings.rate, self.stop)
+        self._slots = StartSlots(settings.rate, self.stop, runner.lead)
         self._monitor = OutcomeMonitor(settings.stop)
         self._hours = RecipientHours(settings.hours, settings.home)
         self._deferred = DeferredQueue()

@@ -14,6 +14,11 @@ CLAIM_LEAD = 0.02
 """Seconds before its slot at which a worker claims, so that the claim's commit does not delay the start."""
 FAST_LEAD = 0.035
 """The same for a fast sender, whose groups of writes are committed further apart."""
+LONGEST_LEAD = 0.2
+"""The most by which it follows what claims take: less than the seconds of starts that are made ready ahead."""
+_LATEST = 200
+_RECKONED = 16
+"""Claims by which what they take is known, and those after which it is reckoned anew."""
 CLAIMED_TOGETHER = 0.02
 """Seconds of slots whose workers claim at the same moment, in one turn of the loop and one commit of the ledger."""
 FAST = 400.0
@@ -31,10 +36,37 @@ class StartSlot:
     generation: int
 
 
+class ClaimLead:
+    """Seconds before its slot at which a worker claims.
+
+    `follows`: as many as nearly all of the latest claims took, at the least; as long as none has ended, the most.
+    """
+
+    def __init__(self, *, follows: bool) -> None:
+        self._follows = follows
+        self._latest: deque[float] = deque(maxlen=_LATEST)
+        self._noted = 0
+        self._p99 = LONGEST_LEAD if follows else 0.0
+
+    def note(self, seconds: float) -> None:
+        """Note what a claim took, from its wish to its commit."""
+        if not self._follows:
+            return
+        self._latest.append(seconds)
+        self._noted += 1
+        if self._noted < _RECKONED or self._noted % _RECKONED == 0:
+            self._p99 = sorted(self._latest)[(99 * len(self._latest) - 1) // 100]
+
+    def seconds(self, rate: float) -> float:
+        """Return the lead of a sender with so many starts a second."""
+        return max(FAST_LEAD if rate >= FAST else CLAIM_LEAD, min(self._p99, LONGEST_LEAD))
+
+
 class StartSlots:
     """Hands out the start slots of one sender. Must be made and used on a running event loop."""
 
-    def __init__(self, rate: float, stop: StopSignal) -> None:
+    def __init__(self, rate: float, stop: StopSignal, lead: ClaimLead) -> None:
+        self._lead = lead
         self._loop = asyncio.get_running_loop()
         self._pace = pacing.Pace.begin(rate, self._loop.time() + HEAD_START)
         self._stop = stop
@@ -60,9 +92,8 @@ class StartSlots:
         while not self._stop.is_requested:
             self._pace, time = pacing.reserve_slot(self._pace, self._loop.time())
             slot = StartSlot(time, self._pace.generation)
-            claims = time - CLAIM_LEAD
+            claims = time - self._lead.seconds(self._pace.rate)
             if self._pace.rate >= FAST:
-                claims = time - FAST_LEAD
                 # A thousandth of its place in them keeps the order: timers of one moment come in any.
                 within = claims % CLAIMED_TOGETHER
                 claims -= within - within / 1000

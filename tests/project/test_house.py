@@ -90,6 +90,7 @@ LINES_OF_FEATURES = {
     "workers: submit, worker, status, watch, cancel; lanes with epochs, beats and leases; a queue": 1530,
     "lanes that are given up, columns that the tables of workers lack, jobs of a lane": 84,
     "one report of a run at a time": 25,
+    "claims given back in sets, claims as early as they take": 82,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 585,
     "an interface of what differs between databases": 76,
     "the sandbox's contacts and kinds of replies in the reader's language, one row in the singular": 31,

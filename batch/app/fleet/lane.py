@@ -141,6 +141,7 @@ class _LaneService:
                     stop=self._stop,
                     is_stale=queue.is_stale,
                     prepare=self._prepare,
+                    follows_claims=True,
                 )
                 try:
                     return await pool.run()

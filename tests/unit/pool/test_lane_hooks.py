@@ -11,6 +11,8 @@ from scripted_api import REFUSED, Api, World, throttled
 from batch.model.outcomes import Outcome
 from batch.model.runs import StopCause
 from batch.pool import SenderPool
+from batch.pool.sender import AHEAD
+from batch.pool.start_slots import CLAIM_LEAD, LONGEST_LEAD, ClaimLead
 
 
 def test_a_stale_claim_is_given_back_and_made_anew(world: World) -> None:
@@ -104,3 +106,58 @@ def test_stop_rules_count_what_the_holder_before_has_sent(world: World) -> None:
     world.plan(range(2, 12))
     sent = world.send(Api(script={2: [REFUSED]}), rate=10, concurrency=1, hooks={"prepare": resume})
     assert (sent.cause, sent.attempts) == (StopCause.TOO_MANY_ERRORS, 1)
+
+
+class FarAway:
+    """A ledger whose commits take a while."""
+
+    def __init__(self, queue: Any, seconds: float) -> None:
+        self._queue = queue
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    async def claim(self, job: Any, now: Any) -> Any:
+        await asyncio.sleep(self._seconds)
+        return await self._queue.claim(job, now)
+
+
+def lateness(world: World, seconds: float, *, follows: bool) -> list[float]:
+    """How much later posts are than over a ledger that takes no time, one after the other."""
+    times: list[list[float]] = []
+    for name, first, delay in (("r1", 2, 0.0), ("r2", 102, seconds)):
+        api = Api()
+        world.name = name
+        world.plan(range(first, first + 60))
+        hooks = {"follows_claims": follows, "prepare": lambda _pool, api=api: api.posts.append((loop_time(), 0))}
+        world.send(api, attempts=lambda queue, delay=delay: FarAway(queue, delay), rate=20.0, hooks=hooks)
+        begun, *posts = (at for at, _row in api.posts)
+        times.append([at - begun for at in posts])
+    return [far - near for near, far in zip(*times, strict=True)]
+
+
+def loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def test_claims_begin_as_long_before_a_start_as_they_take(world: World) -> None:
+    """Over a database 20 ms away, with four round trips to a group: the first ones too."""
+    assert max(map(abs, lateness(world, 0.09, follows=True))) < 0.001
+
+
+def test_a_ledger_in_a_file_is_claimed_in_as_ever(world: World) -> None:
+    """Its commits are close, and what is claimed sooner is in doubt for longer when the machine dies."""
+    assert min(lateness(world, 0.09, follows=False)[20:]) > 0.05
+
+
+def test_no_claim_is_made_too_soon() -> None:
+    """However long claims take: more than is made ready ahead would only wait."""
+    lead = ClaimLead(follows=True)
+    for seconds in (*[0.01] * 98, 5.0, 5.0):
+        lead.note(seconds)
+    assert lead.seconds(20.0) == CLAIM_LEAD
+    for _claim in range(28):
+        lead.note(5.0)
+    assert lead.seconds(20.0) == lead.seconds(1000.0) == LONGEST_LEAD
+    assert LONGEST_LEAD < AHEAD
