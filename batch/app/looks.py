@@ -40,23 +40,21 @@ class LookPace:
     """Evenly spaced starts, and pauses that hold for every reader."""
 
     def __init__(self, rate: float) -> None:
-        self._loop = asyncio.get_running_loop()
         self._apart = 1 / rate
-        self._next = self._loop.time()
-        self._until = 0.0
+        self._next = self._until = 0.0
         """End of the last pause."""
 
     async def slot(self) -> None:
         """Wait for the next free start."""
-        at = -1.0
+        at, now = -1.0, asyncio.get_running_loop().time
         while at < self._until:
-            at = max(self._next, self._loop.time())
+            at = max(self._next, now())
             self._next = at + self._apart
-            await asyncio.sleep(at - self._loop.time())
+            await asyncio.sleep(at - now())
 
     async def pause(self, seconds: float) -> None:
         """Wait, and let no other start meanwhile."""
-        self._until = max(self._until, self._loop.time() + seconds)
+        self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
         self._next = max(self._next, self._until)
         await asyncio.sleep(seconds)
 

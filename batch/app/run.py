@@ -212,7 +212,7 @@ class SheetRun:
         with ExitStack() as staging:
             staged, is_changed = stage(), False
             if staged.due_looks().people:
-                from batch.app.runs.run_looks import look_first, look_once  # noqa: PLC0415 - for those that look
+                from batch.app.runs.due_looks import look_first, look_once  # noqa: PLC0415 - for those that look
 
                 look = partial(look_once, owner=owner, settings=settings, token=token, watcher=watcher)
                 staged, is_changed = look_first(staged, restage, look)

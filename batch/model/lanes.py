@@ -55,6 +55,8 @@ class Lane:
     """What it did so far."""
     finding: Finding | None = None
     """The answer or error that stopped it."""
+    kept_back: bool = False
+    """It waits until the first rows of its run have passed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +79,15 @@ class Submission:
     cause: str | None = None
     """Why all of it stops."""
     finding: Finding | None = None
+    canary: int | None = None
+    """The last of the rows that go alone first; None: none do, or they have passed."""
+    judge: str | None = None
+    """The sender whose lane looks at these; None: they are being sent."""
+
+    @property
+    def last_row(self) -> int | None:
+        """The last row that may be sent now; None: all."""
+        return self.upto if self.canary is None else self.canary
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -367,6 +367,19 @@ class Reason(StrEnum):
     LEDGER_FAILED = _explain(
         "ledger_failed", N_("The ledger takes no writes: {words}"), N_("Mend that, then run again.")
     )
+    NOT_SENT_ON = _explain(
+        "not_sent_on",
+        N_("Looked at {all} of the messages: {failed} failed, {going} were sent on."),
+        N_(
+            "Look in Wegly at the template (its name, language and state) and at the sender, and correct the campaign. "
+            "Then run the same command again: it sends what is left, the first rows alone again."
+        ),
+    )
+    LOOKS_REFUSED = _explain(
+        "looks_refused",
+        N_("The API refuses to be asked what became of messages ({why}), so that the first rows prove nothing."),
+        N_('See that the token may read chats; or write look = "0s" under [canary] to go on once they are accepted.'),
+    )
     WORKERS_LOST = _explain(
         "workers_lost",
         N_("{workers} workers were lost one after the other in this sender's rows, and none brought a row to an end."),

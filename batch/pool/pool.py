@@ -112,7 +112,7 @@ class Pool:
             await self._finish(tasks)
         finally:
             await self._runner.aclose()
-        return self._result()
+        return self.result()
 
     async def _finish(self, tasks: list[asyncio.Task[None]]) -> None:
         """Wait for the senders; once the run is stopping, no longer than the grace time."""
@@ -130,7 +130,8 @@ class Pool:
             if isinstance(result, Exception):
                 raise result
 
-    def _result(self) -> PoolResult:
+    def result(self) -> PoolResult:
+        """Return the result of all calls of `run` so far."""
         senders = list(self._senders.values())
         stopped = [sender for sender in senders if sender.stop.is_requested]
         first = self._stop if self._stop.is_requested or not stopped else stopped[0].stop

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 BATCH = ROOT / "batch"
 FILES = sorted(BATCH.rglob("*.py"))
 
-MOST_MODULES = 309
+MOST_MODULES = 310
 """230 when the house was rebuilt; then `control_characters` and `mapping/permissions`; `ooxml/schema` and
 `xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` and
 `xlsx/drawings` find room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
@@ -26,7 +26,8 @@ a phone; `number_format` shows numbers by what `format_code` parses, `mapping/su
 `filters/names` finds first names; `model/delivery`, `model/replies`, `ledger/deliveries`, `app/follow`, its output
 and `sandbox/deliveries` say what became of accepted messages; `inputs/campaign_sheet` halves `staging`, which had 466
 lines; `storage/damage` finds what no run wrote, `formats/active_content` what acts in a workbook. `app/looks` is what
-`follow` and `run` share, `runs/run_looks` what a run does with it. `ledger/admin/people`, `app/person`, its
+`follow` and `run` share, `runs/due_looks` and `runs/run_looks` what a run does with it before and while it sends.
+`ledger/admin/people`, `app/person`, its
 command and its output show and erase what is known of one person; `output/demo` has the
 words of a run and of looks; `ledger/read/deliveries` counts what arrived; `app/token_store` keeps tokens.
 `commands/completion` prints what completes words in a shell. `app/api` is the
@@ -91,6 +92,7 @@ LINES_OF_FEATURES = {
     "lanes that are given up, columns that the tables of workers lack, jobs of a lane": 84,
     "one report of a run at a time": 25,
     "claims given back in sets, claims as early as they take": 82,
+    "looks by workers: first rows that go alone, judged by the last of their lanes": 138,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 585,
     "an interface of what differs between databases": 76,
     "the sandbox's contacts and kinds of replies in the reader's language, one row in the singular": 31,

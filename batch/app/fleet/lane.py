@@ -13,8 +13,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from batch.app.fleet.lane_settings import FORM, LaneSettings, load_settings
+from batch.app.fleet.lane_settings import LaneSettings, load_settings
 from batch.app.inputs.staging import utc_now
+from batch.app.looks import LookPace
+from batch.app.runs.progress import Watcher
+from batch.app.runs.run_looks import RunLooks
 from batch.app.settings import Settings
 from batch.chats import ChatsClient, Token
 from batch.errors import Busy, LedgerFailed, WeglyBatchError
@@ -29,6 +32,8 @@ from batch.pool import NEVER, NOTHING_SENT, Pool, PoolResult, SenderPool, StopSi
 if TYPE_CHECKING:
     from batch.ledger import LaneQueue
 
+_CLOCKS_APART = timedelta(minutes=1)
+"""More than those of two machines may be that use the ledger."""
 BEAT = 1.0
 """Seconds between two beats of a lane, by which its session is kept and a stop of its run is heeded."""
 
@@ -54,6 +59,8 @@ class LaneServer:
     """Those of the lanes that send at the moment."""
     stopped: asyncio.Event
     """Set once the worker drains: a lane that is just being taken is left again."""
+    pace: LookPace
+    """Of the looks of all lanes together."""
 
     async def serve(self, run: Run, sender: str) -> LaneEnd | None:
         """Send a lane until it ends or is left; None: another has it, or there is nothing to do in it.
@@ -94,8 +101,7 @@ class _LaneService:
 
     async def serve(self) -> LaneEnd | None:
         submission = self._taken.submission
-        kept = load_settings(submission.settings) if submission.format == FORM else None
-        if kept is None:
+        if (kept := load_settings(submission)) is None:
             log.warning("lane_of_another_version", run=self._run.run, sender=self._sender, format=submission.format)
             await self._leave(LaneState.WAITING, NOTHING_SENT)
             return None
@@ -136,7 +142,7 @@ class _LaneService:
                     ledger=queue,
                     client=lambda: settings.make_client(ChatsClient, token, ssl_context=context),
                     settings=replace(kept.pool, wait=False),
-                    now=lambda: utc_now() + self._offset,
+                    now=self._now,
                     progress=self,
                     stop=self._stop,
                     is_stale=queue.is_stale,
@@ -144,12 +150,42 @@ class _LaneService:
                     follows_claims=True,
                 )
                 try:
-                    return await pool.run()
+                    return await self._send_first(pool, queue, kept, settings)
                 finally:
                     beating.cancel()
                     await asyncio.gather(beating, return_exceptions=True)
         finally:
             self._server.stops.discard(self._stop)
+
+    async def _send_first(self, pool: Pool, queue: LaneQueue, kept: LaneSettings, settings: Settings) -> PoolResult:
+        """Send the lane's jobs; while the first rows of the run have not passed, these, and judge them if it is last.
+
+        Then all its lanes are free, and this one is taken anew like the others.
+        """
+        submission = self._taken.submission
+        if submission.canary is None or self._stop.is_requested:
+            return await pool.run()
+        share, now = kept.undelivered, self._now
+        of_run = (self._ledger, self._run.run, settings, self._server.token)
+        looks = RunLooks(
+            *of_run, stop=self._stop, watcher=Watcher(), undelivered=share, pace=self._server.pace, now=now
+        )
+        senders = [lane.sender for lane in await asyncio.to_thread(self._ledger.lanes.lanes, self._run.run)]
+        is_passed = bool(kept.look) and looks.counts(senders, kept.template)
+        if not is_passed:
+            first = await pool.run()
+            if first.cause is not None or first.next_at is not None or not await queue.judges(self._sender):
+                return first
+            outcomes = await asyncio.to_thread(self._ledger.lanes.outcomes, self._run.run)
+            began = submission.submitted - _CLOCKS_APART
+            log.info("canary_looked_at", run=self._run.run, sender=self._sender, messages=sum(outcomes.values()))
+            is_passed = await looks.judge_canary(outcomes, began, kept.look, kept.template)
+        if is_passed:
+            await queue.pass_canary()
+        return pool.result()
+
+    def _now(self) -> datetime:
+        return utc_now() + self._offset
 
     def _prepare(self, pool: SenderPool) -> None:
         """Let the lane go on where its holder before was."""
@@ -178,7 +214,7 @@ class _LaneService:
         rate, until = self._pool.pace
         left = until - self._loop.time()
         if until != self._pause[0]:
-            self._pause = until, utc_now() + self._offset + timedelta(seconds=left)
+            self._pause = until, self._now() + timedelta(seconds=left)
         return None if rate >= self._wanted else rate, self._pause[1] if left > 0 else None
 
     def _heed(self, cause: str | None, finding: Finding | None) -> None:
@@ -191,13 +227,15 @@ class _LaneService:
         """Note what became of the lane, and return it. Raises LedgerFailed when its session was lost."""
         own = sent.senders[0] if sent.senders else _nothing(self._sender)
         own = replace(own, cause=sent.cause.value if sent.cause and not state.is_open else None)
-        is_for_all = self._stop.is_requested and state is LaneState.STOPPED and not self._is_run_stopped
+        # While the first rows go alone, what stops one of them stops the rest.
+        is_for_all = self._stop.is_requested or self._taken.submission.canary is not None
+        is_for_all = is_for_all and state is LaneState.STOPPED and not self._is_run_stopped
         note = partial(self._ledger.lanes.leave, (self._run.run, self._sender), self._owner.epoch, state, own)
         noted = await asyncio.to_thread(
             note,
             next_at=sent.next_at if state is LaneState.RESTING else None,
             finding=sent.finding,
-            stops=self._stop.cause.value if is_for_all and self._stop.cause else None,
+            stops=own.cause if is_for_all else None,
         )
         values = {"state": (noted or state).value, "attempts": own.attempts, "cause": own.cause, "ours": bool(noted)}
         log.info("lane_left", run=self._run.run, sender=self._sender, epoch=self._owner.epoch, **values)

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
+from batch.app.inputs.change_guard import traits_of
 from batch.app.settings import Settings
 from batch.campaign import Campaign
-from batch.errors import SettingsError
-from batch.i18n import _
 from batch.model.contact_limits import ContactLimits
+from batch.model.lanes import Submission
 from batch.pool import PoolSettings
 
-FORM = 1
+FORM = 2
 """Raised when a worker of before could not send rightly by what is kept now: it leaves such lanes to others."""
+_KNOWN = (1, FORM)
+"""In form 1 no first rows went alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +25,11 @@ class LaneSettings:
     limits: ContactLimits
     origin: str | None
     read_timeout: float
+    template: str = ""
+    look: float = 0.0
+    """Seconds that may pass until the first rows are sent on; 0: it is enough that they were accepted."""
+    undelivered: float = 1.0
+    """Share of the messages that were looked at, above which failed ones stop the run."""
 
 
 _form = TypeAdapter(LaneSettings)
@@ -35,22 +42,18 @@ def dump_settings(campaign: Campaign, settings: Settings) -> str:
         limits=campaign.contact_limits,
         origin=settings.origin,
         read_timeout=settings.read_timeout,
+        template=traits_of(campaign).template,
+        look=campaign.canary.look,
+        undelivered=campaign.stop.undelivered,
     )
     return _form.dump_json(of_lanes).decode()
 
 
-def load_settings(text: str) -> LaneSettings | None:
-    """Return the settings that `dump_settings` wrote; None when it is of no form that this version knows."""
+def load_settings(submission: Submission) -> LaneSettings | None:
+    """Return the settings that `dump_settings` wrote; None when they are of no form that this version knows."""
+    if submission.format not in _KNOWN:
+        return None
     try:
-        return _form.validate_json(text)
+        return _form.validate_json(submission.settings)
     except ValidationError:
         return None
-
-
-def refuse_canary(campaign: Campaign) -> None:
-    """Raise SettingsError for a campaign whose first rows are sent alone: one process has to do that."""
-    if campaign.canary is not None and campaign.canary.rows:
-        raise SettingsError(
-            _("Workers cannot send this campaign: its first rows are to go alone ([canary] rows)."),
-            _("Send the first rows with `wegly-batch run --limit`, take [canary] out, then submit the rest."),
-        )

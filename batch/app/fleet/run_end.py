@@ -49,7 +49,7 @@ def sent_by_lanes(ledger: Ledger, submission: Submission) -> PoolResult:
         achieved_rate=sum(rates) if rates else None,
         cause=StopCause(cause) if cause else None,
         finding=first.finding if first is not None else None,
-        stopped_all=bool(stopped) and len(stopped) == len(lanes),
+        stopped_all=submission.cause is not None or (bool(stopped) and len(stopped) == len(lanes)),
         next_at=min((lane.next_at for lane in lanes if lane.next_at), default=None),
         senders=senders,
     )

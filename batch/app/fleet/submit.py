@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.app.check import Check
-from batch.app.fleet.lane_settings import FORM, dump_settings, refuse_canary
+from batch.app.fleet.lane_settings import FORM, dump_settings
 from batch.app.inputs.campaign_sheet import Choices
 from batch.app.run import SheetRun
 from batch.app.runs.finish import FinishedRun
@@ -43,7 +43,6 @@ def submit(
 
     Nothing was queued when it raises InputError, ClockWrong, Busy or Declined.
     """
-    refuse_canary(run.campaign)
     with Ledger.open(settings.ledger) as ledger:
         ledger.lanes.prepare(make_tables)
     checked: list[Check] = []
@@ -82,5 +81,6 @@ def _write(campaign: Campaign, settings: Settings, choices: Choices, token: Toke
         jobs=jobs,
         total=check.to_send,
         limit=choices.message_limit(campaign),
+        first=campaign.canary.rows,
     )
     enqueue(ledger.lanes.driver_of(connection), queue, [LaneJob(run=run.run, sender=sender) for sender in jobs])

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from batch.app.fleet.lane_settings import load_settings
 from batch.app.fleet.run_end import end_run, sent_by_lanes
 from batch.app.inputs.change_guard import note_stamp
 from batch.app.report import find_run, rewrite_report
 from batch.app.runs.finish import FinishedRun, notify
 from batch.app.runs.progress import Meter, Watcher
+from batch.app.runs.run_looks import looked_lines
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.errors import Busy, InputError, SettingsError
@@ -115,7 +117,7 @@ async def _watch(
 ) -> bool:
     """Watch until the run has ended; False: a signal ended the watching, with `stops` a second one."""
     seen: Counter[Outcome] = Counter()
-    signal, is_left, ending = StopSignal(), False, None
+    signal, is_left, ending, judge = StopSignal(), False, None, None
 
     def on_signal(again: bool) -> None:  # noqa: FBT001 - as `stop_on_signals` calls it
         nonlocal is_left
@@ -131,6 +133,10 @@ async def _watch(
                     watcher.done(0, outcome)
                 seen[outcome] = max(seen[outcome], count)
             watcher.tick()
+            if now is not None and now.submission.judge not in (None, judge):
+                judge = now.submission.judge
+                kept = load_settings(now.submission)
+                watcher.look_at_canary(sum(now.outcomes.values()), kept.look if kept else 0.0)
             if now is not None:
                 on_look(now)
             if now is None or now.submission.closed is not None:
@@ -149,9 +155,12 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
     report = rewrite_report(name, settings, once=not settings.clean_report)
     run = report.run
     notified: tuple[str, ...] = ()
+    problems: list[str] = []
     with Ledger.for_reading(settings.ledger) as ledger:
         submission = ledger.lanes.submission(run.run)
         sent = sent_by_lanes(ledger, submission) if submission else NOTHING_SENT
+        if sent.cause is StopCause.UNDELIVERED:
+            problems = looked_lines(ledger.deliveries.looked_at(run.run))
         try:
             campaign = load_campaign(Path(run.sheet_options[CAMPAIGN_FILE]), now=run.started)
         except (InputError, KeyError):  # it is elsewhere
@@ -167,6 +176,7 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
         was_there=report.was_there,
         exit_code=ExitCode(run.exit_code if run.exit_code is not None else ExitCode.STOPPED),
         sent=sent,
+        problems=tuple(problems),
         notify_problems=notified,
     )
 

@@ -14,8 +14,10 @@ from typing import Any
 from batch._version import __version__
 from batch.app.fleet.lane import LaneServer
 from batch.app.fleet.run_end import end_run
+from batch.app.looks import LookPace
 from batch.app.runs.finish import stop_exit_code
 from batch.app.runs.run_log import log_to
+from batch.app.runs.run_looks import find_rate
 from batch.app.settings import Settings
 from batch.chats import Token, make_ssl_context
 from batch.errors import LedgerFailed, LedgerUnusable
@@ -83,7 +85,13 @@ class _Worker:
         context = make_ssl_context(trust_env=settings.trust_env) if secure else None
         self._stopped = asyncio.Event()
         self._server = LaneServer(
-            ledger=ledger, settings=settings, token=token, ssl_context=context, stops=set(), stopped=self._stopped
+            ledger=ledger,
+            settings=settings,
+            token=token,
+            ssl_context=context,
+            stops=set(),
+            stopped=self._stopped,
+            pace=LookPace(find_rate(settings.endpoint)),
         )
 
     async def work(self, begun: Begun, on_signal: Callable[[bool], None]) -> ExitCode:

@@ -1,33 +1,32 @@
-"""Looks of a run: the due ones at its people before it sends, at its first messages, and at some while it sends.
+"""Looks of a run that is sending: at its first messages, at some of the others, and at those that failed before.
 
-Loaded only where a run looks: most of what it needs serves reading alone.
+`run` and each lane of a worker use them alike. Loaded only where there are looks: most of what it needs serves reading
+alone.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import chain
 
-from batch.app.inputs.staging import StagedSheet, utc_now
-from batch.app.looks import DEFAULT_RATE, LookPace, LookPass
+from batch.app.inputs.staging import utc_now
+from batch.app.looks import DEFAULT_RATE, Clock, LookPace, LookPass
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.chats import Token
-from batch.errors import Busy, LedgerFailed
+from batch.errors import LedgerFailed
 from batch.event_log import log
-from batch.i18n import N_, _, ngettext, number
-from batch.ledger import FollowedMessage, Ledger, Owner, SendQueue, follow_lock
+from batch.i18n import N_, _
+from batch.ledger import FollowedMessage, Ledger, SendQueue
 from batch.model.delivery import SAMPLE_AFTER, DeliveryState
-from batch.model.messages import Job, command_options, is_loopback
+from batch.model.messages import Job, is_loopback
+from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
+from batch.model.reasons import Finding, Reason
 from batch.model.runs import StopCause
 from batch.pool import Pool, PoolResult, StopSignal, ledger_failure
 
-LOOKING = 600.0
-"""Seconds that a run looks at most before it sends."""
 CANARY_COUNTS = timedelta(hours=24)
 """How long a canary that passed counts for its template and sender."""
 ROUND = 1.0
@@ -49,7 +48,6 @@ _MOST_REFUSALS = 5
 _FOREVER = 1e6
 _UNTOLD = DeliveryState.NOT_TOLD_APART
 """The chat has several messages of ours that differ: nothing is known of this one, good or bad."""
-_REPORTS_NAMED = 5
 _SHOWN = 30
 """Messages that a stop names."""
 _STATES: Mapping[DeliveryState | None, str] = {
@@ -65,80 +63,6 @@ _STATES: Mapping[DeliveryState | None, str] = {
 }
 
 
-def look_first(
-    staged: StagedSheet, restage: Callable[[], StagedSheet], look: Callable[[StagedSheet], tuple[LookPass, str]]
-) -> tuple[StagedSheet, bool]:
-    """Make the due looks at the people whom a run is about to message. `look`: makes a pass, as `look_once` does.
-
-    Returns the sheet, staged anew where that matters, with warnings; and whether a look changed anything.
-    """
-    passes, goes_on = list[LookPass](), True
-    while goes_on:
-        looked, why = look(staged)
-        passes.append(looked)
-        goes_on = not staged.due_looks().people
-        # Who could not be reached may matter, too. Below a limit others come in for those who are left out now.
-        if looked.opted_out or (looked.changed and staged.campaign.history.skip_unreachable):
-            staged = restage()
-        goes_on = goes_on and staged.due_looks().people > 0
-    return _add_warnings(staged, passes, why), any(looked.changed for looked in passes)
-
-
-def look_once(
-    staged: StagedSheet, owner: Owner, *, settings: Settings, token: Token, watcher: Watcher
-) -> tuple[LookPass, str]:
-    """Make a pass for 10 minutes at most, each look durable at once; return it, and why looks may be left out.
-
-    What another pass of `follow` is looking at is left to it.
-    """
-    due = staged.due_looks()
-    passing = LookPass(staged.ledger, due.messages, rate=_find_rate(settings.endpoint))
-    watcher.look_first(due.people, LOOKING)
-
-    async def look() -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOKING):
-                await passing.work(settings, token)
-
-    try:
-        with staged.ledger.hold([follow_lock(settings.endpoint)], owner):
-            asyncio.run(look())
-    except Busy as busy:
-        return passing, busy.problem.rstrip(".")
-    return passing, passing.stopped or _("the 10 minutes for it were over")
-
-
-def _add_warnings(staged: StagedSheet, passes: Sequence[LookPass], why: str) -> StagedSheet:
-    """Add to the warnings of a staged sheet what the looks have shown, how many are left, and why."""
-    warnings = []
-    if opted_out := sum(len(passing.opted_out) for passing in passes):
-        found = ngettext(
-            "A look before sending showed that {n} person opted out, who is left out now.",
-            "Looks before sending showed that {n} people opted out, who are left out now.",
-            opted_out,
-        )
-        warnings.append(found.format(n=number(opted_out)))
-    if people := staged.due_looks().people:
-        left = ngettext(
-            "{n} of these people could not be looked at before ({why}): an opt-out by reply may not be known yet. To "
-            "look first: wegly-batch follow",
-            "{n} of these people could not be looked at before ({why}): opt-outs by reply may not be known yet. To "
-            "look first: wegly-batch follow",
-            people,
-        )
-        warnings.append(left.format(n=number(people), why=why))
-    if runs := list(dict.fromkeys(chain.from_iterable(passing.touched for passing in passes))):
-        stale = ngettext(
-            "Looks before sending changed what the report of {n} earlier run shows. To write it again:",
-            "Looks before sending changed what the reports of {n} earlier runs show. To write them again:",
-            len(runs),
-        )
-        of_ledger = command_options("", staged.ledger.option, "ledger")
-        commands = [f"  wegly-batch report {run}{of_ledger}" for run in runs[:_REPORTS_NAMED]]
-        warnings.append("\n".join([stale.format(n=number(len(runs))), *commands]))
-    return replace(staged, warnings=(*staged.warnings, *warnings))
-
-
 class RunLooks:
     """Looks at the messages of a run that is sending, and the stop that they ask for."""
 
@@ -152,8 +76,10 @@ class RunLooks:
         stop: StopSignal,
         watcher: Watcher,
         undelivered: float,
+        pace: LookPace | None = None,
+        now: Clock | None = None,
     ) -> None:
-        """`undelivered`: the share of failed messages above which the run stops."""
+        """`undelivered`: the share of failed messages above which the run stops. `pace`: shared with other looks."""
         self._ledger = ledger
         self._run = run
         self._settings = settings
@@ -162,7 +88,8 @@ class RunLooks:
         self._watcher = watcher
         self._undelivered = undelivered
         self._loop = asyncio.get_running_loop()
-        self._pace = LookPace(_find_rate(settings.endpoint))
+        self._pace = pace or LookPace(find_rate(settings.endpoint))
+        self._now = now or utc_now
         self._failed = ledger.deliveries.replaced_by(run)
         """Failed messages, by the keys of those that are to replace them."""
         self._refusals = 0
@@ -174,23 +101,38 @@ class RunLooks:
 
         A canary that passed lately for the template and all senders is enough. `look` 0: no looks.
         """
-        began, passed = utc_now(), self._ledger.deliveries.canary_senders
-        if look and set(queue.senders()) <= passed(self._settings.endpoint, template, began - CANARY_COUNTS):
-            log.info("canary_counts", template=template)
+        began = self._now()
+        if look and self.counts(queue.senders(), template):
             return await pool.run(limit)
         first = await pool.run(rows)
         if first.cause is not None or first.jobs < rows or queue.row_of(1) is None:
             return first
-        if any(not outcome.is_accepted for outcome in first.outcomes):
-            self._stop.request(StopCause.CANARY)
-        else:
-            goes_on = False
-            with self._watcher.meter.hold(), self._stop_on_failure():
-                goes_on = not look or await self._pass_canary(began, look, template)
-                goes_on = goes_on and self._watcher.go_on(sum(first.outcomes.values()))
-            if not goes_on:
-                self._stop.request(StopCause.INTERRUPTED)
+        await self.judge_canary(first.outcomes, began, look, template)
         return await pool.run(None if limit is None else limit - rows)
+
+    def counts(self, senders: Iterable[str], template: str) -> bool:
+        """Return whether a canary with the template has passed lately, for all of these senders."""
+        passed = self._ledger.deliveries.canary_senders
+        if not set(senders) <= passed(self._settings.endpoint, template, self._now() - CANARY_COUNTS):
+            return False
+        log.info("canary_counts", template=template)
+        return True
+
+    async def judge_canary(self, outcomes: Mapping[Outcome, int], began: datetime, look: float, template: str) -> bool:
+        """Stop the run unless its first messages were accepted, and sent on within `look` seconds; True: the rest goes.
+
+        `outcomes`: of the messages that it has sent, since it `began`. `look` 0: no looks.
+        """
+        if any(not outcome.is_accepted for outcome in outcomes):
+            self._stop.request(StopCause.CANARY)
+            return False
+        with self._watcher.meter.hold(), self._stop_on_failure():
+            if (not look or await self._pass_canary(began, look, template)) and self._watcher.go_on(
+                sum(outcomes.values())
+            ):
+                return True
+        self._stop.request(StopCause.INTERRUPTED)
+        return False
 
     async def _pass_canary(self, began: datetime, seconds: float, template: str) -> bool:
         """Look until each message is sent on or failed, or the time is over; True when the rest may go."""
@@ -206,13 +148,13 @@ class RunLooks:
             passing = await self._look(waiting, until - self._loop.time())
             sent, wait = dict(self._read(began)), min(2 * wait, _LONGEST_ROUND)
             if passing.refused:
-                self._refuse(passing.stopped)
+                self._stop.request(StopCause.LOOKS_REFUSED, Finding(Reason.LOOKS_REFUSED, {"why": passing.stopped}))
                 return False
         if self._stop.is_requested or self._stops(sent):
             return False
         going = [message for message in sent.values() if message.delivery and message.delivery.state.is_on_its_way]
         senders = {message.sender for message in going}
-        self._ledger.deliveries.note_canary(self._settings.endpoint, senders, template, utc_now())
+        self._ledger.deliveries.note_canary(self._settings.endpoint, senders, template, self._now())
         log.info("canary_passed", messages=len(sent))
         return True
 
@@ -222,7 +164,7 @@ class RunLooks:
         seen: deque[tuple[int, FollowedMessage]] = deque(maxlen=_SAMPLES)
         with self._stop_on_failure():
             while not self._stop.is_requested:
-                until, chosen = utc_now() - SAMPLE_AFTER, []
+                until, chosen = self._now() - SAMPLE_AFTER, []
                 for at, row in self._ledger.deliveries.rows_sent(self._run, since, until):
                     count += 1
                     if count % SAMPLE_OF == 0:
@@ -249,7 +191,9 @@ class RunLooks:
 
     async def _look(self, messages: Iterable[FollowedMessage], seconds: float | None = None) -> LookPass:
         """Make a look at each message, for so many seconds at most, and until the run stops."""
-        passing = LookPass(self._ledger, list(messages), rate=_find_rate(self._settings.endpoint), pace=self._pace)
+        passing = LookPass(
+            self._ledger, list(messages), rate=find_rate(self._settings.endpoint), pace=self._pace, now=self._now
+        )
         looking = asyncio.ensure_future(passing.work(self._settings, self._token))
         patience = asyncio.ensure_future(self._stop.sleep(_FOREVER if seconds is None else seconds))
         try:
@@ -295,38 +239,24 @@ class RunLooks:
         )
         if failed <= self._undelivered * len(states) and going:
             return False
-        words = ngettext(
-            "{all} message was looked at: {failed} failed, {going} were sent on.",
-            "{all} messages were looked at: {failed} failed, {going} were sent on.",
-            len(states),
-        )
-        lines = [words.format(all=number(len(states)), failed=number(failed), going=number(going))]
-        lines += [_message_line(row, message) for row, message in sorted(sent.items())[:_SHOWN]]
-        lines.append(
-            _(
-                "Look in Wegly at the template (its name, language and state) and at the sender, and correct the "
-                "campaign. Then run the same command again: it sends what is left, the first rows alone again."
-            )
-        )
-        if _UNTOLD in states:
-            lines.append(
-                _(
-                    "Of several messages in one chat a look cannot always tell which is which. If they arrive, write "
-                    'look = "0s" under [canary]: then the rest goes out once the first rows are accepted.'
-                )
-            )
-        self._watcher.problems.append("\n".join(lines))
+        self._watcher.problems += looked_lines(sent)
         log.warning("undelivered", messages=len(states), failed=failed, sent_on=going)
-        self._stop.request(StopCause.UNDELIVERED)
+        counts = {"all": len(states), "failed": failed, "going": going}
+        self._stop.request(StopCause.UNDELIVERED, Finding(Reason.NOT_SENT_ON, counts))
         return True
 
-    def _refuse(self, why: str) -> None:
-        words = _(
-            "The API refuses to be asked what became of messages ({why}), so that the first rows prove nothing. See "
-            'that the token may read chats; or write look = "0s" under [canary] to go on once they are accepted.'
+
+def looked_lines(sent: Mapping[int, FollowedMessage]) -> list[str]:
+    """Return what is known of messages that stopped a run, by row, for people."""
+    lines = [_message_line(row, message) for row, message in sorted(sent.items())[:_SHOWN]]
+    if any(_state_of(message) is _UNTOLD for message in sent.values()):
+        lines.append(
+            _(
+                "Of several messages in one chat a look cannot always tell which is which. If they arrive, write "
+                'look = "0s" under [canary]: then the rest goes out once the first rows are accepted.'
+            )
         )
-        self._watcher.problems.append(words.format(why=why))
-        self._stop.request(StopCause.LOOKS_REFUSED)
+    return ["\n".join(lines)] if lines else []
 
 
 def _state_of(message: FollowedMessage) -> DeliveryState | None:
@@ -345,6 +275,6 @@ def _message_line(row: int, message: FollowedMessage) -> str:
     return _("  row {row}, {phone}: {state}").format(row=row, phone=format_phone(message.person), state=state)
 
 
-def _find_rate(endpoint: str) -> float:
+def find_rate(endpoint: str) -> float:
     """Return how many looks a second a run makes at an endpoint."""
     return max(DEFAULT_RATE, _REHEARSAL_RATE) if is_loopback(endpoint) else DEFAULT_RATE

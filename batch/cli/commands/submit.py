@@ -14,10 +14,10 @@ from batch.app.ledger_admin import exposure_warnings
 from batch.app.run import open_runs
 from batch.app.settings import read_token
 from batch.cli.commands.run import is_too_late, read_frozen_plan
+from batch.cli.commands.watch import print_end
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SENDING_OPTIONS, SHEET, choices_from, settings_from, shared_options
 from batch.cli.output.fleet import submitted_json, submitted_text
-from batch.cli.output.run import summary_text
 from batch.cli.progress import make_watcher
 from batch.cli.terminal import say, show, warn
 from batch.formatting import to_json
@@ -83,8 +83,5 @@ def command(
                 show(to_json(submitted_json(given)), as_json=True)
             return ExitCode.INTERRUPTED if attach else ExitCode.DONE
         given = ended
-    if as_json:
-        show(to_json(given.summary), as_json=True)
-    elif not quiet:
-        say(summary_text(given))
+    print_end(given, as_json=as_json, quiet=quiet)
     return given.exit_code

@@ -5,10 +5,11 @@ from typing import Any
 import click
 
 from batch.app.fleet.watch import cancel, fleet_status, watch
+from batch.app.runs.finish import FinishedRun
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import settings_from, shared_options
 from batch.cli.output.fleet import status_json, status_text
-from batch.cli.output.run import summary_text
+from batch.cli.output.run import alarm_text, summary_text
 from batch.cli.progress import make_watcher
 from batch.cli.terminal import say, show
 from batch.formatting import to_json
@@ -30,11 +31,18 @@ def command(*, run: str, as_json: bool, quiet: bool, **options: Any) -> ExitCode
         if not quiet:
             say(_("The run goes on. To end it: wegly-batch cancel {run}").format(run=run))
         return ExitCode.INTERRUPTED
+    print_end(ended, as_json=as_json, quiet=quiet)
+    return ended.exit_code
+
+
+def print_end(ended: FinishedRun, *, as_json: bool, quiet: bool) -> None:
+    """Print the end of a run that workers have sent; with JSON what needs a person on stderr, as `run` does."""
     if as_json:
         show(to_json(ended.summary), as_json=True)
+        if alarm := alarm_text(ended):
+            say(alarm)
     elif not quiet:
         say(summary_text(ended))
-    return ended.exit_code
 
 
 @click.command("status", cls=TranslatedCommand)

@@ -10,7 +10,7 @@ from batch.cli.output.layout import section
 from batch.cli.terminal import bold
 from batch.formatting import format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
-from batch.model.lanes import Lane, LaneState
+from batch.model.lanes import Lane, LaneState, Submission
 from batch.model.outcomes import Outcome
 from batch.model.reasons import advice, sentence
 
@@ -80,12 +80,11 @@ def _run_lines(status: RunStatus) -> Iterator[str]:
         counts.append(_("stopping: {cause}").format(cause=_(submission.cause.replace("_", " "))))
     yield f"  {run.campaign}" + (f": {', '.join(counts)}" if counts else "")
     for lane in status.lanes:
-        yield f"  {lane.sender}  {_lane_text(lane, run.timezone)}"
+        yield f"  {lane.sender}  {_lane_text(lane, submission, run.timezone)}"
 
 
-def _lane_text(lane: Lane, timezone: str) -> str:
-    is_lost = lane.state is LaneState.SENDING and not lane.is_held
-    parts = [_("its worker was lost: waits for another") if is_lost else _(_STATES[lane.state])]
+def _lane_text(lane: Lane, submission: Submission, timezone: str) -> str:
+    parts = [_state_text(lane, submission)]
     if lane.state is LaneState.SENDING and lane.since is not None:
         parts.append(f"{lane.host}:{lane.pid}, {format_moment(lane.since, timezone)}")
     if lane.state is LaneState.RESTING and lane.next_at is not None:
@@ -101,6 +100,16 @@ def _lane_text(lane: Lane, timezone: str) -> str:
             ngettext("taken over once", "taken over {n} times", lane.taken_over).format(n=number(lane.taken_over))
         )
     return "; ".join(parts)
+
+
+def _state_text(lane: Lane, submission: Submission) -> str:
+    if lane.state is LaneState.SENDING and not lane.is_held:
+        return _("its worker was lost: waits for another")
+    if lane.kept_back and lane.state is LaneState.WAITING and submission.cause is None:
+        return _("waits until the first rows have passed")
+    if lane.state is LaneState.SENDING and submission.judge == lane.sender:
+        return _("looks what became of the first rows")
+    return _(_STATES[lane.state])
 
 
 def status_json(found: FleetStatus) -> str:
@@ -127,6 +136,7 @@ def _lane_json(lane: Lane) -> dict[str, object]:
         "sender": lane.sender,
         "state": lane.state,
         "held": lane.is_held,
+        "kept_back": lane.kept_back,
         "host": lane.host,
         "pid": lane.pid,
         "since": lane.since,

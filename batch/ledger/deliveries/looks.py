@@ -138,6 +138,13 @@ class Deliveries(LedgerPart):
             )
             return {each["row"]: _message_of(each) for each in found.mappings()}
 
+    def looked_at(self, run: str) -> dict[int, FollowedMessage]:
+        """Return the accepted messages of a run that were looked at, by row."""
+        query = _select_messages(messages.c.run == run, ACCEPTED, deliveries.c.key.is_not(None)).join(*_ROW)
+        with connect_to_read(self._engine) as connection:
+            found = connection.execute(query.add_columns(rows.c.row))
+            return {each["row"]: _message_of(each) for each in found.mappings()}
+
     def rows_sent(self, run: str, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
         """Return the times and rows of the same, by time."""
         query = sa.select(messages.c.sent_at, rows.c.row).join(*_ROW).where(*_sent_by(run, since, until))

@@ -23,6 +23,8 @@ _HOLDERS = sa.text(
     "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND"
     " granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
+MAY_BE_TAKEN = sa.or_(~lanes.c.kept_back, submissions.c.cause.is_not(None))
+"""A lane waits for no others: the first rows of its run are its own, have passed, or have stopped it."""
 IS_OPEN = (submissions.c.run == lanes.c.run, submissions.c.closed.is_(None))
 
 
@@ -47,8 +49,8 @@ class LaneReader(LedgerPart):
             return list(connection.execute(query).scalars())
 
     def free_lanes(self, queue: str) -> list[Lane]:
-        """Return the open lanes of a queue's open runs whose sender no process holds."""
-        which = (lanes.c.state.in_(OPEN_STATES), *IS_OPEN, submissions.c.queue == queue)
+        """Return the open lanes of a queue's open runs that may be taken, and whose sender no process holds."""
+        which = (lanes.c.state.in_(OPEN_STATES), *IS_OPEN, MAY_BE_TAKEN, submissions.c.queue == queue)
         with connect_to_read(self._engine) as connection:
             return [lane for lane in read_lanes(connection, *which) if not lane.is_held]
 
@@ -100,7 +102,7 @@ def _lane_of(found: Mapping[Any, Any], *, is_held: bool) -> Lane:
         cause=found["cause"],
         pending=first_finding(found["pending_findings"]),
     )
-    names = ("run", "sender", "next_at", "host", "pid", "since", "taken_over", "rate")
+    names = ("run", "sender", "next_at", "host", "pid", "since", "taken_over", "rate", "kept_back")
     values = {name: found[name] for name in names}
     state, finding = LaneState(found["state"]), first_finding(found["findings"])
     return Lane(**values, state=state, is_held=is_held, sent=sent, finding=finding)

@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from batch.event_log import log
 from batch.ledger.read.lanes import first_finding
 from batch.ledger.send.claims import Claim
-from batch.ledger.send.queue import SendQueue
+from batch.ledger.send.queue import SendQueue, planned_rows
 from batch.ledger.storage.engine import database_of
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.writer import Kind
+from batch.model.lanes import LaneState
 from batch.model.messages import Job
 from batch.model.reasons import Finding
 
@@ -25,6 +26,7 @@ LEASE = 5.0
 """Seconds without a statement after which the server ends the session of a lane, and with it its lock."""
 STALE = LEASE / 2
 """Seconds after which a claim is given back instead of posted: another may have the lane soon."""
+_LEFT = (LaneState.WAITING.value, LaneState.DONE.value)
 OF_LANE = (lanes.c.run == sa.bindparam("of_run"), lanes.c.sender == sa.bindparam("of_sender"))
 
 
@@ -35,6 +37,8 @@ class LaneQueue(SendQueue):
         super().__init__(*parts, **more)
         self._begun: dict[str, tuple[float, float]] = {}
         self._beats = Kind(4, partial(_beat, owner=self._owner))
+        self._turns = Kind(5, partial(_take_turn, owner=self._owner))
+        self._passes = Kind(6, partial(_pass_canary, owner=self._owner))
 
     def claim(self, job: Job, now: datetime) -> Any:
         """Take a message as `SendQueue.claim`. Its age counts from this moment."""
@@ -56,6 +60,18 @@ class LaneQueue(SendQueue):
         """
         return self._write(self._beats, (sender, rate, paused_until))
 
+    def judges(self, sender: str) -> Any:
+        """Return whether this lane is to judge the first rows of its run, of which it has sent its own.
+
+        The last one that comes is, and stays so until they have passed, also when it is taken anew; the others are kept
+        back. A future as of the other writes.
+        """
+        return self._write(self._turns, sender)
+
+    def pass_canary(self) -> Any:
+        """Note that the first rows of the run have passed: all of its lanes may be taken. A future likewise."""
+        return self._write(self._passes, None)
+
 
 def clocks() -> tuple[float, float]:
     """Return a clock that goes on while the machine sleeps, where there is one, and the wall clock, in seconds."""
@@ -74,6 +90,36 @@ def _beat(
     query = sa.select(submissions.c.cause, submissions.c.findings).where(submissions.c.run == owner.run)
     cause, findings = connection.execute(query).one()
     return [(cause, first_finding(findings))] * len(paces)
+
+
+def _take_turn(connection: sa.Connection, senders: Sequence[str], *, owner: Owner) -> list[bool]:
+    database_of(connection).guard_claims(connection, [])
+    of_run = submissions.c.run == owner.run
+    # One after the other: of two that come at once, the second sees what the first has done.
+    locked = sa.select(submissions.c.canary, submissions.c.judge).where(of_run).with_for_update()
+    canary, judge = connection.execute(locked).one()
+    turns = []
+    for sender in senders:
+        left = [] if canary is None else list(planned_rows(connection, owner.run, None, canary))
+        is_mine = canary is not None and (judge == sender or (judge is None and not left))
+        if is_mine:
+            connection.execute(sa.update(submissions).where(of_run).values(judge=sender))
+        mine = sa.update(lanes).where(*OF_LANE, lanes.c.epoch == owner.epoch)
+        waits = canary is not None and not is_mine and sender not in left
+        connection.execute(mine.values(kept_back=waits), lane_names(owner.run, sender))
+        # A claim may have come back since, from a worker that was taken for dead.
+        again = (lanes.c.run == owner.run, lanes.c.sender.in_(left), lanes.c.state.in_(_LEFT))
+        connection.execute(sa.update(lanes).where(*again).values(kept_back=False, state=LaneState.WAITING.value))
+        turns.append(is_mine)
+    return turns
+
+
+def _pass_canary(connection: sa.Connection, asked: Sequence[None], *, owner: Owner) -> list[None]:
+    database_of(connection).guard_claims(connection, [])
+    passed = sa.update(submissions).where(submissions.c.run == owner.run).values(canary=None, judge=None)
+    connection.execute(passed)
+    connection.execute(sa.update(lanes).where(lanes.c.run == owner.run).values(kept_back=False))
+    return [None for _each in asked]
 
 
 def lane_names(run: str, sender: str) -> dict[str, str]:

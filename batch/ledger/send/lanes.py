@@ -21,12 +21,12 @@ import sqlalchemy as sa
 from batch.errors import Busy
 from batch.event_log import log
 from batch.i18n import _
-from batch.ledger.read.lanes import IS_OPEN, WORKER, LaneReader, read_lanes, submission_of
+from batch.ledger.read.lanes import IS_OPEN, MAY_BE_TAKEN, WORKER, LaneReader, first_finding, read_lanes, submission_of
 from batch.ledger.send import lane_queue
 from batch.ledger.send.claims import settle_claims
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, lane_names
-from batch.ledger.send.queue import JOBS, JobRows, are_pending, rows_of_sender
+from batch.ledger.send.queue import JOBS, JobRows, are_pending, planned_rows
 from batch.ledger.storage.engine import connect_to_read, database_of, pages
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
@@ -69,10 +69,16 @@ class Lanes(LaneReader):
         jobs: JobRows,
         total: int,
         limit: int | None,
+        first: int | None = None,
     ) -> None:
-        """Note that workers send a run: one lane for each sender, of the first `limit` messages. The caller commits."""
+        """Note that workers send a run: one lane for each sender, of the first `limit` messages. The caller commits.
+
+        `first`: so many go alone; the lanes wait until they have passed, but those of their senders.
+        """
         database = database_of(connection)
         upto = None if limit is None else max(nsmallest(limit, chain(*jobs.values())), default=None)
+        begin = nsmallest(first + 1, chain(*jobs.values())) if first and (limit is None or limit > first) else []
+        canary = begin[-2] if first is not None and len(begin) > first else None
         values = {
             "run": run.run,
             "queue": queue,
@@ -80,6 +86,7 @@ class Lanes(LaneReader):
             "format": form,
             "settings": settings,
             "upto": upto,
+            "canary": canary,
             "total": total,
             "submitted": run.started,
         }
@@ -91,6 +98,7 @@ class Lanes(LaneReader):
                 "sender": sender,
                 "lock": database.key(sender_lock(sender, run.endpoint)).value,  # type: ignore[attr-defined]
                 "rows": list(found if upto is None else found[: bisect_right(found, upto)]),
+                "kept_back": canary is not None and found[0] > canary,
             }
             for sender, found in jobs.items()
         ]
@@ -153,7 +161,8 @@ class Lanes(LaneReader):
         """Take a lane, durable on return; None: there is nothing to do in it. Only for the holder of its sender's lock.
 
         Open claims of this sender become `unknown`: who made them is dead, or has lost the lock. From now on the
-        session lasts as long as it is used. A lane in which `LOST_AT_MOST` workers were lost is stopped instead.
+        session lasts as long as it is used. A lane in which `LOST_AT_MOST` workers were lost is stopped instead, and
+        its whole run while its first rows have not passed. Until then those rows are its only jobs.
         """
         with self._claiming() as connection:
             connection.exec_driver_sql(f"SET idle_session_timeout = {lane_queue.LEASE * 1000:.0f}")
@@ -161,7 +170,7 @@ class Lanes(LaneReader):
             before, clock = datetime.now(UTC), sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
             there: datetime = connection.execute(sa.select(clock)).scalar_one()
             here = before + (datetime.now(UTC) - before) / 2
-            open_lane = sa.select(lanes).where(*OF_LANE, lanes.c.state.in_(OPEN_STATES), *IS_OPEN)
+            open_lane = sa.select(lanes).where(*OF_LANE, lanes.c.state.in_(OPEN_STATES), *IS_OPEN, MAY_BE_TAKEN)
             of_lane = lane_names(run.run, sender)
             found = connection.execute(open_lane.with_for_update(of=lanes), of_lane).mappings().first()
             submission = submission_of(connection, run.run)
@@ -178,6 +187,8 @@ class Lanes(LaneReader):
             connection.execute(sa.update(lanes).where(*OF_LANE).values(**values, since=there), of_lane)
             if values["state"] != LaneState.SENDING.value:
                 log.error("lane_given_up", run=run.run, sender=sender, lost=values["lost"], host=found["host"])
+                if submission.canary is not None:
+                    _stop(connection, run.run, values["cause"], first_finding(values["findings"]))
                 return None
             return TakenLane(
                 epoch=found["epoch"] + 1,
@@ -188,7 +199,7 @@ class Lanes(LaneReader):
                 done=sum(ended.values()),
                 errors=ended.get(State.ERROR.value, 0),
                 offset=(there - here).total_seconds(),
-                rows=_rows_of(connection, found, submission.upto),
+                rows=_rows_of(connection, found, submission.last_row),
             )
 
     @contextmanager
@@ -227,10 +238,10 @@ class Lanes(LaneReader):
                 "findings": findings_to_json([finding]) if finding else None,
                 "pending_findings": findings_to_json([sent.pending]) if sent.pending else None,
             }
-            mine = sa.update(lanes).where(*OF_LANE, lanes.c.epoch == epoch).values(values)
-            is_ours = connection.execute(mine, lane_names(run, sender)).rowcount == 1
             if stops is not None:
                 _stop(connection, run, stops, finding)
+            mine = sa.update(lanes).where(*OF_LANE, lanes.c.epoch == epoch).values(values)
+            is_ours = connection.execute(mine, lane_names(run, sender)).rowcount == 1
             return state if is_ours else None
 
     @contextmanager
@@ -268,10 +279,14 @@ def _seconds_to(at: datetime, now: datetime, *, at_most: float = 1e9) -> float:
     return min(at_most, (at - now).total_seconds())
 
 
-def _rows_of(connection: sa.Connection, lane: Mapping[Any, Any], upto: int | None) -> JobRows:
-    """Return the jobs of a lane: as its submission has them, or looked up where an earlier version made that."""
+def _rows_of(connection: sa.Connection, lane: Mapping[Any, Any], last: int | None) -> JobRows:
+    """Return the jobs of a lane: as its submission has them, or looked up where an earlier version made that.
+
+    `last`: the last row, or None.
+    """
     if (found := lane["rows"]) is None:
-        return rows_of_sender(connection, lane["run"], lane["sender"], upto)
+        return planned_rows(connection, lane["run"], lane["sender"], last)
+    found = found if last is None else found[: bisect_right(found, last)]
     return {lane["sender"]: array("I", found)} if found else {}
 
 

@@ -147,10 +147,10 @@ def rows_by_sender(found: Iterable[Any]) -> JobRows:
     return job_rows
 
 
-def rows_of_sender(connection: sa.Connection, run: str, sender: str, upto: int | None) -> JobRows:
-    """Look up the jobs of one sender in a run that another process has planned. `upto`: the last row, or None."""
-    last = () if upto is None else (rows.c.row <= upto,)
-    return _read_job_rows(connection, run, messages.c.sender == sender, *last)
+def planned_rows(connection: sa.Connection, run: str, sender: str | None, upto: int | None) -> JobRows:
+    """Look up the jobs of a sender (None: of each) in a planned run. `upto`: the last row, or None."""
+    which = [] if sender is None else [messages.c.sender == sender]
+    return _read_job_rows(connection, run, *which, *([] if upto is None else [rows.c.row <= upto]))
 
 
 def _read_job_rows(connection: sa.Connection, run: str, *which: sa.ColumnElement[bool]) -> JobRows:

@@ -21,11 +21,14 @@ submissions = sa.Table(
     sa.Column("findings", sa.Text),
     sa.Column("submitted", UtcTime, nullable=False),
     sa.Column("closed", UtcTime),
+    sa.Column("canary", sa.Integer),
+    sa.Column("judge", sa.Text),
 )
 """One per submitted run. `queue`: which workers may send it, those with its token. `lock`: the name of its campaign's
 lock, which an open submission stands for. `settings`: what a worker needs of the campaign, in the form `format`.
 `upto`: the last row that may be sent. `cause`, `findings`: why all of it stops. `closed`: its end is noted; null while
-open."""
+open. `canary`: the last of the rows that go alone first; null where none do, or once they have passed. `judge`: the
+sender whose lane looks at them."""
 
 lanes = sa.Table(
     "lanes",
@@ -51,6 +54,7 @@ lanes = sa.Table(
     sa.Column("lost", sa.Integer, nullable=False, server_default="0"),
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
     sa.Column("rows", sa.ARRAY(sa.Integer)),
+    sa.Column("kept_back", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.PrimaryKeyConstraint("run", "sender"),
 )
 """One per sender of a submitted run. `lock`: the number of the sender's lock on the server. `state`: a `LaneState`.
@@ -59,4 +63,5 @@ lanes = sa.Table(
 the API asked for, for who takes it next. `attempts` to `pending_findings`: as of `SenderRun`; `findings`: the answer
 that stopped it. `lost`: workers that were lost one after the other without an outcome in between; `recorded`: outcomes
 that there were when it was taken last. `rows`: its jobs, by their rows in the sheet, ascending; so that who takes it
-need not look through those of all senders."""
+need not look through those of all senders. `kept_back`: it has none of the canary's rows, or none left, and waits until
+these have passed."""

@@ -12,7 +12,7 @@ from delivering_api import DeliveringApi, Fate, delivering, failing
 from office import Office, Ran, phones
 
 from batch.app import looks
-from batch.app.runs import run_looks
+from batch.app.runs import due_looks, run_looks
 from batch.ledger import Ledger, Owner, follow_lock
 
 pytestmark = pytest.mark.usefixtures("fast_looks")
@@ -119,7 +119,7 @@ def test_no_more_than_ten_minutes_are_spent_on_looking(
 ) -> None:
     """The rest is counted."""
     send_first(desk, api)
-    monkeypatch.setattr(run_looks, "LOOKING", 1.0)
+    monkeypatch.setattr(due_looks, "LOOKING", 1.0)
     for rate in ("DEFAULT_RATE", "_REHEARSAL_RATE"):
         monkeypatch.setattr(run_looks, rate, 0.1)
     ran = desk.run(desk.sheet(phones(4)), desk.campaign(name="hoje"), "--base-url", api.url)

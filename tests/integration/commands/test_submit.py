@@ -9,17 +9,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from postgres import Cluster, new_ledger
+from workers import working
 
 from batch.app.fleet.watch import watch
-from batch.app.fleet.worker import serve_lanes
-from batch.app.settings import Settings, Token
+from batch.app.settings import Settings
 from batch.cli.main import _run as wegly_batch
 from batch.cli.progress import make_watcher
 from batch.ledger import Ledger, Owner, sender_lock
@@ -81,28 +79,6 @@ def command(
     return run
 
 
-@contextmanager
-def working(ledger: str, sandbox: RunningSandbox, text: str = "anything") -> Iterator[None]:
-    """A worker of the same ledger, stopped at the end as by SIGTERM."""
-    begun, stops = threading.Event(), []
-
-    def note(_place: Any, stop: Callable[[], object]) -> None:
-        stops.append(stop)
-        begun.set()
-
-    settings = Settings(ledger=ledger, base_url=sandbox.url)
-    values: dict[str, Any] = {"lanes": 4, "begun": note, "on_signal": lambda _again: None}
-    worker = threading.Thread(target=serve_lanes, args=(settings, Token.parse(text, "test")), kwargs=values)
-    worker.start()
-    assert begun.wait(30)
-    try:
-        yield
-    finally:
-        stops[0]()
-        worker.join(30)
-        assert not worker.is_alive()
-
-
 def submit(command: Command) -> str:
     code, out, _err = command("submit", "s.csv", "-c", "c.toml", "--json")
     assert code == 0
@@ -123,7 +99,7 @@ def test_workers_send_what_was_submitted_each_person_once(
     options = f"-c search_path={ledger.rpartition('=')[2]}"
     with psycopg.connect(postgres.url, autocommit=True, options=options) as connection:
         connection.execute("DELETE FROM procrastinate_jobs")
-    with working(ledger, sandbox):
+    with working(ledger, sandbox.url):
         code, out, _err = command("watch", run, "--json")
     summary = json.loads(out)
     assert (code, summary["counts"]["success"], summary["run"]) == (0, ROWS, run)
@@ -142,7 +118,7 @@ def test_of_two_that_watch_a_run_one_writes_its_report(
     run = submit(command)
     (tmp_path / "s.csv").unlink()  # the copy in the folder is all that is left, until the first has its report
     settings = Settings(ledger=ledger, base_url=sandbox.url, reports=tmp_path / "reports")
-    with working(ledger, sandbox), ThreadPoolExecutor() as pool:
+    with working(ledger, sandbox.url), ThreadPoolExecutor() as pool:
         watching = [pool.submit(watch, run, settings, make_watcher(yes=True, quiet=True)) for _ in range(3)]
     ended = [each.result() for each in watching]
     assert sorted(each.was_there for each in ended if each) == [False, True, True]
@@ -175,7 +151,7 @@ def test_cancel_leaves_what_was_not_sent_to_the_next_run(
     """In the middle of a run: nothing more is claimed, what is in flight is recorded, and the counts are the log's."""
     (tmp_path / "c.toml").write_text(CAMPAIGN.replace("100/s", "2/s"))
     run = submit(command)
-    with working(ledger, sandbox):
+    with working(ledger, sandbox.url):
         while not sandbox.log.applied:
             command("status", run)
         assert command("cancel", run)[0] == 0
@@ -193,18 +169,10 @@ def test_a_worker_with_another_token_leaves_the_run_alone(
 ) -> None:
     """Its 401 would stop the run for all: what it may not send it does not even see."""
     run = submit(command)
-    with working(ledger, sandbox, "invalid"):
+    with working(ledger, sandbox.url, "invalid"):
         command("status")
     assert command("cancel", run)[0] == 0
     assert sandbox.log.received == ()
-
-
-def test_a_canary_is_not_queued(command: Command, tmp_path: Path) -> None:
-    """One process has to send the first rows alone; the message says how."""
-    (tmp_path / "c.toml").write_text(f"{CAMPAIGN}[canary]\nrows = 2\n")
-    code, _out, err = command("submit", "s.csv", "-c", "c.toml")
-    assert code == 2
-    assert "wegly-batch run --limit" in err
 
 
 def test_a_sender_in_whose_rows_workers_are_lost_keeps_no_worker_from_the_others(
@@ -219,7 +187,7 @@ def test_a_sender_in_whose_rows_workers_are_lost_keeps_no_worker_from_the_others
             lane, owner = opened.for_lane(), Owner.here(run)
             with lane.hold([sender_lock(SENDERS[0], sandbox.url)], owner):
                 lane.lanes.take(found, SENDERS[0], owner)
-    with working(ledger, sandbox):
+    with working(ledger, sandbox.url):
         code, out, err = command("watch", run)
     words = f"{LOST_AT_MOST} workers were lost one after the other in this sender's rows"
     assert (code, len(sandbox.log.applied)) == (5, ROWS // 2)

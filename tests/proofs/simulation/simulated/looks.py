@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from batch.app.looks import LookPass
+from batch.app.runs.due_looks import LOOKING
 from batch.app.runs.progress import Watcher
-from batch.app.runs.run_looks import LOOKING
 from batch.chats import ChatsReader, Timeline, TimelineFailure, Token
 from batch.chats.history import _Answer
 from batch.chats.transport.exceptions import Fault

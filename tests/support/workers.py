@@ -1,0 +1,33 @@
+"""Workers of a ledger on PostgreSQL, in a test's own process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from batch.app.fleet.worker import serve_lanes
+from batch.app.settings import Settings, Token
+
+
+@contextmanager
+def working(ledger: str, url: str, text: str = "anything", *, lanes: int = 4) -> Iterator[None]:
+    """A worker for the API at `url`, with the token `text`, stopped at the end as by SIGTERM."""
+    begun, stops = threading.Event(), []
+
+    def note(_place: Any, stop: Callable[[], object]) -> None:
+        stops.append(stop)
+        begun.set()
+
+    settings = Settings(ledger=ledger, base_url=url)
+    values: dict[str, Any] = {"lanes": lanes, "begun": note, "on_signal": lambda _again: None}
+    worker = threading.Thread(target=serve_lanes, args=(settings, Token.parse(text, "test")), kwargs=values)
+    worker.start()
+    assert begun.wait(30)
+    try:
+        yield
+    finally:
+        stops[0]()
+        worker.join(30)
+        assert not worker.is_alive()
