@@ -93,6 +93,7 @@ LINES_OF_FEATURES = {
     "one report of a run at a time": 25,
     "claims given back in sets, claims as early as they take": 82,
     "looks by workers: first rows that go alone, judged by the last of their lanes": 138,
+    "workers that begin at no unsafe ledger, claims that are taken back after a takeover, lost pooled connections": 11,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 585,
     "an interface of what differs between databases": 76,
     "the sandbox's contacts and kinds of replies in the reader's language, one row in the singular": 31,

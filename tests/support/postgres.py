@@ -106,3 +106,23 @@ def serving(*, durable: bool = False) -> Iterator[Cluster]:
 def new_ledger(cluster: Cluster) -> str:
     """Return the URL of a ledger that is not there yet, on that server."""
     return f"{cluster.url}&schema=wegly_{next(_NUMBERS)}"
+
+
+@contextmanager
+def waiting_for_a_standby(cluster: Cluster) -> Iterator[None]:
+    """Every commit waits, since the synchronous standby is away."""
+    names = "ALTER SYSTEM {} synchronous_standby_names"
+    cluster.ask(names.format("SET") + " = 'away'")
+    cluster.ask("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        cluster.ask(names.format("RESET"))
+        cluster.ask("SELECT pg_reload_conf()")
+
+
+def until_it_waits(cluster: Cluster) -> int:
+    """Return the session whose commit waits."""
+    while not (pid := cluster.ask("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")):
+        pass
+    return int(pid)

@@ -183,7 +183,8 @@ def _release(connection: sa.Connection, unsent: Unsent, rules: ContactLimiter) -
 def withdraw(connection: sa.Connection, keys: Sequence[str], *, owner: Owner, rules: ContactLimiter) -> list[bool]:
     """Make messages pending again that this run claimed without learning of it, and so did not post.
 
-    For claims whose commit failed in a way that leaves open whether they took effect. False for one that did not.
+    For claims whose commit failed in a way that leaves open whether they took effect; also where another has the lane
+    by now, and took them for dead. False for one that did not.
     """
     if database_of(connection).takes_sets:
         from batch.ledger.send.set_statements import withdraw_set  # noqa: PLC0415 - as of `claim`

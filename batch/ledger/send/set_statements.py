@@ -115,10 +115,12 @@ _RELEASE = PreparedStatement(
 _DOUBTFUL = messages.c.key == sa.any_(sa.bindparam("keys", type_=ARRAY(sa.Text)))
 _LOCK = PreparedStatement(sa.select(messages.c.key).where(_DOUBTFUL).order_by(messages.c.key).with_for_update())
 """Waits for the commit of claims, should it go on still: an update alone would judge by what was before it."""
+_was_taken_for_dead = sa.and_(_was_settled, messages.c.findings.contains(Reason.RUN_DIED.value))
 _WITHDRAW = PreparedStatement(
     sa.update(messages)
-    .where(_DOUBTFUL, *_BY_OWNER, messages.c.state == State.CLAIMED.value)
+    .where(_DOUBTFUL, *_BY_OWNER, sa.or_(messages.c.state == State.CLAIMED.value, _was_taken_for_dead))
     .values(state=State.PENDING.value, attempts=messages.c.attempts - 1, **NO_CLAIM)
+    .values(findings=sa.case((~_was_settled, messages.c.findings)))
     .returning(messages.c.key)
 )
 

@@ -170,7 +170,8 @@ def translate_failures(engine: sa.Engine, place: str) -> None:
 
     @sa.event.listens_for(engine, "handle_error")
     def _translate(context: sa.engine.ExceptionContext) -> BaseException | None:
-        return translate_failure(context.original_exception, place)
+        # A pooled connection that was lost meanwhile is replaced.
+        return None if context.is_pre_ping else translate_failure(context.original_exception, place)
 
 
 def pages(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:

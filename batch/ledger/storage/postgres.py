@@ -44,10 +44,12 @@ _SETTINGS = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10s",
     "work_mem": "64MB",
     "jit": "off",
 }
-"""Of every session. Keepalives end the session of a machine that vanished, and with it its locks."""
+"""Of every session. Keepalives end the session of a machine that vanished, and with it its locks; where it vanished
+with an answer on the way to it, the time-out does, for the system would try for a quarter of an hour."""
 _CONNECTING = {
     "connect_timeout": 10,
     "keepalives_idle": 5,

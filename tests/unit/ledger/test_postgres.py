@@ -6,14 +6,13 @@ import asyncio
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
-from postgres import Cluster, find_programs, new_ledger
+from postgres import Cluster, find_programs, new_ledger, until_it_waits, waiting_for_a_standby
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner, StagedRow, database_at
@@ -211,26 +210,6 @@ def test_a_clock_that_is_not_the_servers_is_refused(ledger: Ledger, monkeypatch:
         ledger.lanes.prepare()
 
 
-@contextmanager
-def waiting_for_a_standby(postgres: Cluster) -> Iterator[None]:
-    """Every commit waits, since the synchronous standby is away."""
-    names = "ALTER SYSTEM {} synchronous_standby_names"
-    postgres.ask(names.format("SET") + " = 'away'")
-    postgres.ask("SELECT pg_reload_conf()")
-    try:
-        yield
-    finally:
-        postgres.ask(names.format("RESET"))
-        postgres.ask("SELECT pg_reload_conf()")
-
-
-def until_it_waits(postgres: Cluster) -> int:
-    """Return the session whose commit waits."""
-    while not (pid := postgres.ask("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")):
-        pass
-    return int(pid)
-
-
 def test_a_commit_that_did_not_reach_its_standby_is_doubtful(ledger: Ledger, postgres: Cluster) -> None:
     """Though the server says that it has committed: the claim is not posted, and may be taken back."""
     plan(ledger)
@@ -271,3 +250,13 @@ def test_a_claim_is_withdrawn_whose_commit_still_waits(ledger: Ledger, url: str,
                 assert not withdrawn.done()
         assert isinstance(claimed.result(60), Claim)
         assert withdrawn.result(60) is True
+
+
+def test_a_pooled_connection_that_was_lost_is_replaced(ledger: Ledger, postgres: Cluster) -> None:
+    """A server that was restarted meanwhile is no failure of the next command of a program that lasts."""
+    assert ledger.runs() == []
+    postgres.ask(
+        "SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity WHERE application_name = 'wegly-batch' AND"
+        " pid <> pg_backend_pid()"
+    )
+    assert ledger.runs() == []
