@@ -101,6 +101,11 @@ CLAIM_RULES = {
 """By (the run may replace failed messages, it skips unreachable people): a rule that it has not costs nothing."""
 _CLAIMS = {which: _make_claim(*rules) for which, rules in CLAIM_RULES.items()}
 
+_ACCEPTED = {
+    outcome: findings_to_json([Finding(reason)])
+    for outcome, reason in ((Outcome.SUCCESS, Reason.CREATED), (Outcome.REUSED, Reason.REUSED))
+}
+"""Findings of accepted messages as they are kept."""
 _OF_CHAT = ("chat_id", "chat_status", "message_id", "message_status")
 _BEGAN = sa.bindparam("began", type_=messages.c.sent_at.type)
 _RECORD = PreparedStatement(
@@ -219,7 +224,7 @@ def record(connection: sa.Connection, ended: Sequence[Ended], *, rules: ContactL
 
 def _record(connection: sa.Connection, ended: Ended, rules: ContactLimiter) -> Outcome | None:
     held, signs = ended.held, ended.verdict.signs
-    known = signs is not None and _is_known_chat(connection, held, signs.chat_id, rules)
+    known = signs is not None and not signs.created and _is_known_chat(connection, held, signs.chat_id, rules)
     outcome, values = record_values(ended, known_chat=known)
     recorded = _RECORD.run(connection, {**_ids(held), **values, "run": held.owner.run}).rowcount == 1
     note_record(ended, outcome, rules)
@@ -229,15 +234,15 @@ def _record(connection: sa.Connection, ended: Ended, rules: ContactLimiter) -> O
 
 
 def record_values(ended: Ended, *, known_chat: bool) -> tuple[Outcome, dict[str, Any]]:
-    """Return the outcome of an attempt, and the values by which it is kept."""
+    """Return the outcome of an attempt, and the values by which it is kept.
+
+    `known_chat`: the ledger has its chat; not asked for one that the API has just created.
+    """
     verdict, signs = ended.verdict, ended.verdict.signs
-    outcome, evidence, finding = verdict.outcome, None, verdict.finding
-    if signs is not None:
-        outcome, evidence = weigh(signs, known_chat=known_chat)
-        finding = Finding(Reason.REUSED if outcome is Outcome.REUSED else Reason.CREATED)
+    outcome, evidence = (verdict.outcome, None) if signs is None else weigh(signs, known_chat=known_chat)
     return outcome, {
         "state": outcome.value,
-        "findings": findings_to_json([finding]),
+        "findings": findings_to_json([verdict.finding]) if signs is None else _ACCEPTED[outcome],
         **{name: getattr(signs, name) if signs else None for name in _OF_CHAT},
         "evidence": evidence.value if evidence else None,
         "http_status": verdict.http_status,

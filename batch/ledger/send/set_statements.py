@@ -161,7 +161,11 @@ def record_set(connection: sa.Connection, ended: Sequence[Ended], rules: Contact
             some.setdefault(signs.chat_id if signs else each.held.key, each)
     if not some:
         return {}
-    chats = [(each.held.key, each.verdict.signs.chat_id) for each in some.values() if each.verdict.signs]
+    chats = [
+        (each.held.key, signs.chat_id)
+        for each in some.values()
+        if (signs := each.verdict.signs) is not None and not signs.created
+    ]
     columns = {
         "chats_key": [key for key, _chat in chats],
         "chats_chat": [chat for _key, chat in chats],
