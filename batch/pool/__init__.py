@@ -14,9 +14,9 @@ It knows the ledger and the API only by the protocols in `ports`. Invariants:
 
 from batch.pool.attempt import ledger_failure
 from batch.pool.deferred import NEVER
+from batch.pool.event_loop import precise_loop
 from batch.pool.pacing import RetryRules
 from batch.pool.pool import NOTHING_SENT, Pool, PoolResult
 from batch.pool.ports import PoolSettings, Progress
 from batch.pool.sender import SenderPool
-from batch.pool.start_slots import precise_loop
 from batch.pool.stop import StopRules, StopSignal, stop_on_signals

@@ -1,8 +1,6 @@
 """Start slots of one sender on the event loop's clock, and the rate it achieved."""
 
 import asyncio
-import sys
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +18,8 @@ _LATEST = 200
 _RECKONED = 16
 """Claims by which what they take is known, and those after which it is reckoned anew."""
 CLAIMED_TOGETHER = 0.02
-"""Seconds of slots whose workers claim at the same moment, in one turn of the loop and one commit of the ledger."""
-FAST = 400.0
-"""Starts a second from which they do: a slower sender sees what became of a row before it judges the next."""
+"""Seconds of slots whose workers claim at the same moment, in one turn of the loop and one commit of the ledger: those
+of a fast sender. A slower one sees what became of a row before it judges the next."""
 HEAD_START = 0.1
 """Seconds before the first slot, in which workers start and make their first claims: lateness at the beginning would be
 made up for over a while, with claims held meanwhile."""
@@ -59,7 +56,7 @@ class ClaimLead:
 
     def seconds(self, rate: float) -> float:
         """Return the lead of a sender with so many starts a second."""
-        return max(FAST_LEAD if rate >= FAST else CLAIM_LEAD, min(self._p99, LONGEST_LEAD))
+        return max(FAST_LEAD if rate >= pacing.FAST else CLAIM_LEAD, min(self._p99, LONGEST_LEAD))
 
 
 class StartSlots:
@@ -93,7 +90,7 @@ class StartSlots:
             self._pace, time = pacing.reserve_slot(self._pace, self._loop.time())
             slot = StartSlot(time, self._pace.generation)
             claims = time - self._lead.seconds(self._pace.rate)
-            if self._pace.rate >= FAST:
+            if self._pace.rate >= pacing.FAST:
                 # A thousandth of its place in them keeps the order: timers of one moment come in any.
                 within = claims % CLAIMED_TOGETHER
                 claims -= within - within / 1000
@@ -135,19 +132,6 @@ class StartSlots:
         before = self._pace.cut_at
         self._pace = pacing.cut_rate(self._pace, self._loop.time())
         self.cuts += self._pace.cut_at != before
-
-
-def precise_loop(*, selects: bool = False) -> asyncio.AbstractEventLoop:
-    """Return a new event loop whose timers do not fire early, so that starts stay spaced.
-
-    `selects`: on Windows too it is one that selects, which psycopg needs; it has room for some 500 connections there.
-    The clock of Windows stands still for 15.6 ms at a time, and a loop there fires timers by so much too early.
-    """
-    loop = asyncio.SelectorEventLoop() if selects else asyncio.new_event_loop()
-    if sys.platform == "win32":
-        loop.time = time.perf_counter  # type: ignore[method-assign]
-        loop._clock_resolution = time.get_clock_info("perf_counter").resolution  # type: ignore[attr-defined]
-    return loop
 
 
 class AchievedRate:

@@ -153,8 +153,9 @@ def test_slots_follow_the_rate_as_it_climbs() -> None:
         (10.0, [5.0], 5.098),  # a gap, less the jitter of a timer
         (10.0, [0.0, *([5.0] * 9)], 5.098),
         (10.0, [5.0] * 11, 6.09),  # the eleventh of a second, counted over a little more than one
-        (600.0, [0.0, 0.001], 0.001 + 2 / 3000),  # two together are held to half of their gaps
-        (600.0, [0.001], float("-inf")),
+        (300.0, [0.0, 0.001], 0.001 + 1 / 600),  # held to half of its gap
+        (600.0, [0.0, *([0.001] * 4)], 5 / 600 - 0.004),  # of a fast rate five together, less the time between wakings
+        (600.0, [0.0, *([0.001] * 3)], float("-inf")),
     ],
 )
 def test_late_starts_may_come_closer_together_but_not_as_they_like(
