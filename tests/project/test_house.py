@@ -43,7 +43,8 @@ PostgreSQL does.
 `fleet` is the queue of workers, `app/fleet` what submits, serves, watches and ends their runs, `model/lanes` their
 records, `send/lanes`, `send/lane_queue`, `read/lanes` and `storage/fleet_tables` their part of the ledger,
 `commands/submit`, `worker`, `watch` and `output/fleet` what a person sees of them. `app/demo` has the demos: `run`,
-`fleet`, and `postgres`, which finds a server and starts it. `pool/event_loop` wakes less often. A new one says here why."""
+`fleet`, and `postgres`, which finds a server and starts it. `pool/event_loop` wakes less often.
+A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
 LINES_OF_THE_HOUSE = 21_429
 """A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
