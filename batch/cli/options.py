@@ -209,6 +209,11 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
     "retry-errors": click.option(
         "--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again."
     ),
+    "retry-undelivered": click.option(
+        "--retry-undelivered",
+        is_flag=True,
+        help="Send messages once more that failed after they were accepted, when a look shows that they failed still.",
+    ),
     "rows": click.option(
         "--rows",
         type=TextParam("rows", parse_ranges, tuple, names_value=False),

@@ -55,6 +55,8 @@ class Lane:
     """What it did so far."""
     finding: Finding | None = None
     """The answer or error that stopped it."""
+    remarks: tuple[Finding, ...] = ()
+    """Looks that were not made, and why."""
     kept_back: bool = False
     """It waits until the first rows of its run have passed."""
 

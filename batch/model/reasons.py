@@ -380,6 +380,11 @@ class Reason(StrEnum):
         N_("The API refuses to be asked what became of messages ({why}), so that the first rows prove nothing."),
         N_('See that the token may read chats; or write look = "0s" under [canary] to go on once they are accepted.'),
     )
+    LOOKS_ENDED = _explain("looks_ended", N_("While sending no further messages of this run were looked at: {why}."))
+    NOT_REPLACED = _explain(
+        "not_replaced",
+        N_("Failed messages were not sent again: the API refuses to be asked what became of them ({why})."),
+    )
     WORKERS_LOST = _explain(
         "workers_lost",
         N_("{workers} workers were lost one after the other in this sender's rows, and none brought a row to an end."),

@@ -38,7 +38,6 @@ that is an unknown row if the machine dies, and a connection that grows old."""
 _LEAST_AHEAD = 8
 _AT_ONCE = 500  # jobs passed over before others get a turn
 _NOT_FAILED = ClaimRefusal(outcome=Outcome.SKIPPED, finding=Finding(Reason.NOT_FAILED))
-"""The message is kept until the run ends, which gives its row the outcome of the one before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,7 +196,7 @@ class SenderPool:
             if not self._runner.check_clock() or self._pass_over(job):
                 return None
             if self._runner.look is not None and not await self._runner.look(job):
-                return _NOT_FAILED
+                return await self._give_up(job)
             held = await self._runner.claim(job)
             if isinstance(held, ClaimRefusal):
                 return held
@@ -207,6 +206,13 @@ class SenderPool:
             if (ready := await self._connect(job, held, slot)) is not None:
                 return ready
         return None
+
+    async def _give_up(self, job: Job) -> ClaimRefusal | None:
+        """Give up a job that replaces nothing that failed. None: the run is stopping, and the look may be cut off."""
+        if self.stop.is_requested:
+            return None
+        await self._runner.ledger.give_up(job.key)
+        return _NOT_FAILED
 
     async def _connect(self, job: Job, held: Any, slot: StartSlot) -> ReadyAttempt | None:
         """Connect, and wait for the slot's moment. None: the moment did not come, and the claim was given back."""

@@ -87,7 +87,7 @@ class DeliveringApi:
             for table, columns in TIMES.items():
                 for column in columns:
                     microseconds = round(passed.total_seconds() * 1e6)
-                    connection.exec_driver_sql(f"UPDATE {table} SET {column} = {column} - ?", (microseconds,))  # noqa: S608
+                    connection.exec_driver_sql(f"UPDATE {table} SET {column} = {column} - {microseconds}")  # noqa: S608
 
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
         person, now = "".join(filter(str.isdigit, body["wa_contact_id"])), datetime.now(UTC)

@@ -17,12 +17,13 @@ from batch.app.fleet.lane_settings import LaneSettings, load_settings
 from batch.app.inputs.staging import utc_now
 from batch.app.looks import LookPace
 from batch.app.runs.progress import Watcher
-from batch.app.runs.run_looks import RunLooks
+from batch.app.runs.run_looks import SAMPLES, RunLooks
 from batch.app.settings import Settings
 from batch.chats import ChatsClient, Token
 from batch.errors import Busy, LedgerFailed, WeglyBatchError
 from batch.event_log import log
 from batch.ledger import Ledger, Owner, sender_lock
+from batch.model.delivery import SAMPLE_AFTER
 from batch.model.lanes import LaneState, TakenLane
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, sentence
@@ -95,6 +96,7 @@ class _LaneService:
         self._stop = StopSignal()
         self._is_run_stopped = False
         self._pool: SenderPool | None = None
+        self._looks: RunLooks | None = None
         self._wanted = 0.0
         self._news = asyncio.Event()
         self._pause: tuple[float, datetime | None] = (float("-inf"), None)
@@ -137,7 +139,10 @@ class _LaneService:
             self._stop.request(StopCause.TERMINATED)
         try:
             with self._ledger.lanes.open_queue(self._owner, limiter, self._taken.rows) as queue:
-                beating = asyncio.create_task(self._beat(queue))
+                self._looks = looks = self._make_looks(kept, settings)
+                tasks = [asyncio.create_task(each) for each in (self._beat(queue), self._sample(looks, kept))]
+                if kept.looks_again:  # there may be many, and the beat must go on
+                    await asyncio.to_thread(lambda: looks.failed)
                 pool = Pool(
                     ledger=queue,
                     client=lambda: settings.make_client(ChatsClient, token, ssl_context=context),
@@ -145,19 +150,46 @@ class _LaneService:
                     now=self._now,
                     progress=self,
                     stop=self._stop,
+                    look=looks.look_again if kept.looks_again else None,
                     is_stale=queue.is_stale,
                     prepare=self._prepare,
                     follows_claims=True,
                 )
                 try:
-                    return await self._send_first(pool, queue, kept, settings)
+                    return await self._send_first(pool, queue, kept, looks)
                 finally:
-                    beating.cancel()
-                    await asyncio.gather(beating, return_exceptions=True)
+                    for task in tasks:
+                        task.cancel()
+                    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                        if isinstance(ended, Exception):
+                            log.error("looks_failed", exc_info=ended)
         finally:
             self._server.stops.discard(self._stop)
 
-    async def _send_first(self, pool: Pool, queue: LaneQueue, kept: LaneSettings, settings: Settings) -> PoolResult:
+    def _make_looks(self, kept: LaneSettings, settings: Settings) -> RunLooks:
+        return RunLooks(
+            self._ledger,
+            self._run.run,
+            settings,
+            self._server.token,
+            stop=self._stop,
+            watcher=Watcher(),
+            undelivered=1.0 if kept.undelivered is None else kept.undelivered,
+            sender=self._sender,
+            pace=self._server.pace,
+            now=self._now,
+        )
+
+    async def _sample(self, looks: RunLooks, kept: LaneSettings) -> None:
+        """Look at some of the sender's messages, those of the holder before too, and judge by what is known already."""
+        if kept.undelivered is None or self._taken.submission.canary is not None:
+            return
+        since = self._taken.submission.submitted - _CLOCKS_APART
+        of_sender = partial(self._ledger.deliveries.looked_at, self._run.run, self._sender)
+        known = await asyncio.to_thread(of_sender, since=since, most=SAMPLES)
+        await looks.sample(self._now() - SAMPLE_AFTER, known.items())
+
+    async def _send_first(self, pool: Pool, queue: LaneQueue, kept: LaneSettings, looks: RunLooks) -> PoolResult:
         """Send the lane's jobs; while the first rows of the run have not passed, these, and judge them if it is last.
 
         Then all its lanes are free, and this one is taken anew like the others.
@@ -165,11 +197,6 @@ class _LaneService:
         submission = self._taken.submission
         if submission.canary is None or self._stop.is_requested:
             return await pool.run()
-        share, now = kept.undelivered, self._now
-        of_run = (self._ledger, self._run.run, settings, self._server.token)
-        looks = RunLooks(
-            *of_run, stop=self._stop, watcher=Watcher(), undelivered=share, pace=self._server.pace, now=now
-        )
         senders = [lane.sender for lane in await asyncio.to_thread(self._ledger.lanes.lanes, self._run.run)]
         is_passed = bool(kept.look) and looks.counts(senders, kept.template)
         if not is_passed:
@@ -235,6 +262,7 @@ class _LaneService:
             note,
             next_at=sent.next_at if state is LaneState.RESTING else None,
             finding=sent.finding,
+            remarks=self._looks.remarks if self._looks else (),
             stops=own.cause if is_for_all else None,
         )
         values = {"state": (noted or state).value, "attempts": own.attempts, "cause": own.cause, "ours": bool(noted)}

@@ -28,15 +28,17 @@ class LaneSettings:
     template: str = ""
     look: float = 0.0
     """Seconds that may pass until the first rows are sent on; 0: it is enough that they were accepted."""
-    undelivered: float = 1.0
-    """Share of the messages that were looked at, above which failed ones stop the run."""
+    undelivered: float | None = None
+    """Share of the messages that were looked at, above which failed ones stop the run; None: no looks."""
+    looks_again: bool = False
+    """Some messages replace failed ones, and are looked at right before."""
 
 
 _form = TypeAdapter(LaneSettings)
 
 
-def dump_settings(campaign: Campaign, settings: Settings) -> str:
-    """Return the settings of a run's lanes as JSON, in the form `FORM`."""
+def dump_settings(campaign: Campaign, settings: Settings, *, looks_again: bool) -> str:
+    """Return the settings of a run's lanes as JSON, in the form `FORM`. `looks_again`: it replaces failed messages."""
     of_lanes = LaneSettings(
         pool=settings.pool(campaign),
         limits=campaign.contact_limits,
@@ -45,6 +47,7 @@ def dump_settings(campaign: Campaign, settings: Settings) -> str:
         template=traits_of(campaign).template,
         look=campaign.canary.look,
         undelivered=campaign.stop.undelivered,
+        looks_again=looks_again,
     )
     return _form.dump_json(of_lanes).decode()
 

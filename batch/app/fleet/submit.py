@@ -77,7 +77,7 @@ def _write(campaign: Campaign, settings: Settings, choices: Choices, token: Toke
         run,
         queue=queue,
         form=FORM,
-        settings=dump_settings(campaign, settings),
+        settings=dump_settings(campaign, settings, looks_again=choices.retry_undelivered),
         jobs=jobs,
         total=check.to_send,
         limit=choices.message_limit(campaign),

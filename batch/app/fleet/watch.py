@@ -24,6 +24,7 @@ from batch.i18n import _
 from batch.ledger import Ledger, Owner, sender_lock
 from batch.model.lanes import Lane, LaneState, Submission
 from batch.model.outcomes import ExitCode, Outcome
+from batch.model.reasons import sentence
 from batch.model.runs import CAMPAIGN_FILE, Run, SenderRun, StopCause
 from batch.pool import NOTHING_SENT, StopSignal, precise_loop, stop_on_signals
 
@@ -161,6 +162,9 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
         sent = sent_by_lanes(ledger, submission) if submission else NOTHING_SENT
         if sent.cause is StopCause.UNDELIVERED:
             problems = looked_lines(ledger.deliveries.looked_at(run.run))
+        # Of lanes that remark the same, one for all.
+        remarks = {each.reason: each for lane in ledger.lanes.lanes(run.run) for each in lane.remarks}
+        problems += map(sentence, remarks.values())
         try:
             campaign = load_campaign(Path(run.sheet_options[CAMPAIGN_FILE]), now=run.started)
         except (InputError, KeyError):  # it is elsewhere

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from batch.app.inputs.staging import utc_now
 from batch.app.looks import DEFAULT_RATE, Clock, LookPace, LookPass
@@ -23,7 +24,7 @@ from batch.model.delivery import SAMPLE_AFTER, DeliveryState
 from batch.model.messages import Job, is_loopback
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
-from batch.model.reasons import Finding, Reason
+from batch.model.reasons import Finding, Reason, sentence
 from batch.model.runs import StopCause
 from batch.pool import Pool, PoolResult, StopSignal, ledger_failure
 
@@ -40,7 +41,7 @@ SAMPLE_EVERY = 15.0
 """Seconds between two choices of them."""
 FEWEST_SAMPLES = 30
 """Looks before a share of failures means anything."""
-_SAMPLES = 100
+SAMPLES = 100
 """Latest looks by which a run is judged: a template may be paused in the middle of it."""
 _ONE_LOOK = 20.0
 """Seconds that the look at a message may take which is to be replaced."""
@@ -76,10 +77,12 @@ class RunLooks:
         stop: StopSignal,
         watcher: Watcher,
         undelivered: float,
+        sender: str | None = None,
         pace: LookPace | None = None,
         now: Clock | None = None,
     ) -> None:
-        """`undelivered`: the share of failed messages above which the run stops. `pace`: shared with other looks."""
+        """`undelivered`: the share of failed messages above which the run stops. `sender`: of its messages alone; None:
+        of all. `pace`: shared with other looks."""
         self._ledger = ledger
         self._run = run
         self._settings = settings
@@ -90,9 +93,15 @@ class RunLooks:
         self._loop = asyncio.get_running_loop()
         self._pace = pace or LookPace(find_rate(settings.endpoint))
         self._now = now or utc_now
-        self._failed = ledger.deliveries.replaced_by(run)
-        """Failed messages, by the keys of those that are to replace them."""
+        self._sender = sender
         self._refusals = 0
+        self.remarks: list[Finding] = []
+        """Looks that were not made, and why."""
+
+    @cached_property
+    def failed(self) -> Mapping[str, FollowedMessage]:
+        """Failed messages, by the keys of those that are to replace them, as they were at the beginning."""
+        return self._ledger.deliveries.replaced_by(self._run, self._sender)
 
     async def send_canary(
         self, pool: Pool, queue: SendQueue, rows: int, look: float, limit: int | None, *, template: str
@@ -158,14 +167,17 @@ class RunLooks:
         log.info("canary_passed", messages=len(sent))
         return True
 
-    async def sample(self, began: datetime) -> None:
-        """Look at one of every 100 messages 5 minutes after it was sent; stop the run by what the latest 100 show."""
+    async def sample(self, began: datetime, known: Iterable[tuple[int, FollowedMessage]] = ()) -> None:
+        """Look at one of every 100 messages 5 minutes after it was sent; stop the run by what the latest 100 show.
+
+        Those that were sent since it `began`. `known`: messages that were looked at before, by row.
+        """
         count, since = 0, began
-        seen: deque[tuple[int, FollowedMessage]] = deque(maxlen=_SAMPLES)
+        seen = deque(known, maxlen=SAMPLES)
         with self._stop_on_failure():
             while not self._stop.is_requested:
                 until, chosen = self._now() - SAMPLE_AFTER, []
-                for at, row in self._ledger.deliveries.rows_sent(self._run, since, until):
+                for at, row in self._ledger.deliveries.rows_sent(self._run, since, until, self._sender):
                     count += 1
                     if count % SAMPLE_OF == 0:
                         chosen.append((at, row))
@@ -173,11 +185,10 @@ class RunLooks:
                     passing = await self._look(self._read_some(chosen).values())
                     seen += self._read_some(chosen).items()
                     if passing.refused:
-                        words = _("While sending no further messages of this run were looked at: {why}.")
-                        self._watcher.problems.append(words.format(why=passing.stopped))
+                        self._remark(Reason.LOOKS_ENDED, passing.stopped)
                         return
-                    known = {row: message for row, message in seen if _state_of(message) is not _UNTOLD}
-                    if len(known) >= FEWEST_SAMPLES and self._stops(known):
+                    judged = {row: message for row, message in seen if _state_of(message) is not _UNTOLD}
+                    if len(judged) >= FEWEST_SAMPLES and self._stops(judged):
                         return
                 since = max(since, until)
                 await self._stop.sleep(SAMPLE_EVERY)
@@ -220,15 +231,19 @@ class RunLooks:
         The claim asks for the code and for what others have seen since. Where the API refuses to be asked, no look is
         made any more, and nothing is replaced.
         """
-        failed = self._failed.get(job.key)
+        failed = self.failed.get(job.key)
         if failed is None or self._refusals >= _MOST_REFUSALS:
             return failed is None
-        passing = await self._look([failed], _ONE_LOOK)
+        async with self._pace.turn:
+            passing = await self._look([failed], _ONE_LOOK)
         self._refusals = self._refusals + 1 if passing.refused else 0
         if self._refusals == _MOST_REFUSALS:
-            words = _("Failed messages were not sent again: the API refuses to be asked what became of them ({why}).")
-            self._watcher.problems.append(words.format(why=passing.stopped))
+            self._remark(Reason.NOT_REPLACED, passing.stopped)
         return failed.key in passing.failed
+
+    def _remark(self, reason: Reason, why: str) -> None:
+        self.remarks.append(Finding(reason, {"why": why}))
+        self._watcher.problems.append(sentence(self.remarks[-1]))
 
     def _stops(self, sent: Mapping[int, FollowedMessage]) -> bool:
         """Stop the run when too many of these messages failed, or none was sent on."""

@@ -66,13 +66,7 @@ def read_frozen_plan(path: Path | None, plan_hash: str | None) -> Plan | None:
 )
 @shared_options("plan", "plan-hash", "only-allowed")
 @click.option("--retry-errors", is_flag=True, help="Try rows again that the API refused, though they did not change.")
-@shared_options("resend-unknown")
-@click.option(
-    "--retry-undelivered",
-    is_flag=True,
-    help="Send messages once more that failed after they were accepted, when a look shows that they failed still.",
-)
-@shared_options("accept-change", "not-after")
+@shared_options("resend-unknown", "retry-undelivered", "accept-change", "not-after")
 @lasting_option(
     "--wait", is_flag=True, help="Outside the campaign's hours: wait until they begin, instead of ending with 6."
 )

@@ -38,6 +38,7 @@ from batch.model.outcomes import ExitCode
     "only-allowed",
     "retry-errors",
     "resend-unknown",
+    "retry-undelivered",
     "accept-change",
     "not-after",
     *SENDING_OPTIONS,

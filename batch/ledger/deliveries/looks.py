@@ -138,24 +138,34 @@ class Deliveries(LedgerPart):
             )
             return {each["row"]: _message_of(each) for each in found.mappings()}
 
-    def looked_at(self, run: str) -> dict[int, FollowedMessage]:
-        """Return the accepted messages of a run that were looked at, by row."""
-        query = _select_messages(messages.c.run == run, ACCEPTED, deliveries.c.key.is_not(None)).join(*_ROW)
-        with connect_to_read(self._engine) as connection:
-            found = connection.execute(query.add_columns(rows.c.row))
-            return {each["row"]: _message_of(each) for each in found.mappings()}
+    def looked_at(
+        self, run: str, sender: str | None = None, *, since: datetime | None = None, most: int | None = None
+    ) -> dict[int, FollowedMessage]:
+        """Return the accepted messages of a run that were looked at, by row, in the order in which they were sent.
 
-    def rows_sent(self, run: str, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
-        """Return the times and rows of the same, by time."""
-        query = sa.select(messages.c.sent_at, rows.c.row).join(*_ROW).where(*_sent_by(run, since, until))
+        `most`: the latest ones. Those of a sender, and of `since`, where these are given.
+        """
+        of_run = [messages.c.run == run] if since is None else _sent_by(run, since, None, sender)
+        query = _select_messages(*of_run, ACCEPTED, deliveries.c.key.is_not(None)).join(*_ROW)
+        query = query.add_columns(rows.c.row).order_by(messages.c.sent_at.desc(), rows.c.row.desc())
+        with connect_to_read(self._engine) as connection:
+            found = connection.execute(query.limit(most)).mappings().all()
+            return {each["row"]: _message_of(each) for each in reversed(found)}
+
+    def rows_sent(
+        self, run: str, since: datetime, until: datetime, sender: str | None = None
+    ) -> list[tuple[datetime, int]]:
+        """Return the times and rows of the same, by time; of a sender, where one is given."""
+        query = sa.select(messages.c.sent_at, rows.c.row).join(*_ROW).where(*_sent_by(run, since, until, sender))
         with connect_to_read(self._engine) as connection:
             return [(at, row) for at, row in connection.execute(query.order_by(messages.c.sent_at, rows.c.row))]
 
-    def replaced_by(self, run: str) -> dict[str, FollowedMessage]:
-        """Return the failed messages that messages of a run are to replace, by the keys of those."""
+    def replaced_by(self, run: str, sender: str | None = None) -> dict[str, FollowedMessage]:
+        """Return the failed messages that a run is to replace, by the keys of those that do; of one sender, or all."""
         again = messages.alias("again")
         of_run = sa.select(rows.c.key).where(rows.c.run == run)
-        query = _select_messages(again.c.retry_of.is_not(None), again.c.key.in_(of_run))
+        of_sender = [again.c.sender == sender] if sender is not None else []
+        query = _select_messages(again.c.retry_of.is_not(None), again.c.key.in_(of_run), *of_sender)
         query = query.join(again, again.c.retry_of == messages.c.key).add_columns(again.c.key.label("by"))
         with connect_to_read(self._engine) as connection:
             return {each["by"]: _message_of(each) for each in connection.execute(query).mappings()}
@@ -185,10 +195,13 @@ _AGAIN = N_("Check the disk, then give the same command again: it goes on where 
 _ROW = (rows, sa.and_(rows.c.run == messages.c.run, rows.c.key == messages.c.key, rows.c.outcome.is_(None)))
 
 
-def _sent_by(run: str, since: datetime, until: datetime | None) -> list[sa.ColumnElement[bool]]:
+def _sent_by(
+    run: str, since: datetime, until: datetime | None, sender: str | None = None
+) -> list[sa.ColumnElement[bool]]:
     of_run = sa.func.coalesce(messages.c.run, "") == run  # no plain column: SQLite would read all of the run each time
     before = [messages.c.sent_at < until] if until is not None else []
-    return [of_run, ACCEPTED, messages.c.sent_at >= since, *before]
+    of_sender = [messages.c.sender == sender] if sender is not None else []
+    return [of_run, ACCEPTED, messages.c.sent_at >= since, *before, *of_sender]
 
 
 def read_due(

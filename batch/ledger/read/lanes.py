@@ -105,7 +105,8 @@ def _lane_of(found: Mapping[Any, Any], *, is_held: bool) -> Lane:
     names = ("run", "sender", "next_at", "host", "pid", "since", "taken_over", "rate", "kept_back")
     values = {name: found[name] for name in names}
     state, finding = LaneState(found["state"]), first_finding(found["findings"])
-    return Lane(**values, state=state, is_held=is_held, sent=sent, finding=finding)
+    remarks = findings_from_json(found["remarks"]) if found["remarks"] else ()
+    return Lane(**values, state=state, is_held=is_held, sent=sent, finding=finding, remarks=tuple(remarks))
 
 
 def first_finding(text: str | None) -> Finding | None:

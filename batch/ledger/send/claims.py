@@ -207,6 +207,11 @@ def _withdraw(connection: sa.Connection, key: str, owner: Owner, rules: ContactL
     return withdrawn
 
 
+def give_up(connection: sa.Connection, keys: Sequence[str]) -> list[bool]:
+    """Give up pending messages that were to replace failed ones: their rows show those again. False for others."""
+    return [drop_retries(connection, messages.c.key == key) > 0 for key in keys]
+
+
 def record(connection: sa.Connection, ended: Sequence[Ended], *, rules: ContactLimiter) -> list[Outcome | None]:
     """Write the outcomes of attempts; return them as the ledger has them now, None where a claim was not ours any more.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
@@ -217,6 +217,7 @@ class Lanes(LaneReader):
         *,
         next_at: datetime | None = None,
         finding: Finding | None = None,
+        remarks: Sequence[Finding] = (),
         stops: str | None = None,
     ) -> LaneState | None:
         """Note what became of a lane that was taken; None when it is another's by now. Durable on return.
@@ -237,6 +238,7 @@ class Lanes(LaneReader):
                 "cause": sent.cause,
                 "findings": findings_to_json([finding]) if finding else None,
                 "pending_findings": findings_to_json([sent.pending]) if sent.pending else None,
+                **({"remarks": findings_to_json(remarks)} if remarks else {}),
             }
             if stops is not None:
                 _stop(connection, run, stops, finding)

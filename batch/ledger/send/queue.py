@@ -54,6 +54,7 @@ class SendQueue:
         self._releases = Kind(1, partial(claims.release, rules=limiter))
         self._claims = Kind(2, partial(claims.claim, owner=owner, rules=limiter))
         self._withdrawals = Kind(3, partial(claims.withdraw, owner=owner, rules=limiter))
+        self._given_up = Kind(7, claims.give_up)
 
     def senders(self) -> list[str]:
         """Return the senders of the run's jobs, sorted."""
@@ -100,6 +101,10 @@ class SendQueue:
     def withdraw(self, key: str) -> asyncio.Future[bool]:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
         return self._write(self._withdrawals, key)
+
+    def give_up(self, key: str) -> asyncio.Future[bool]:
+        """Give up a message that was to replace a failed one: its row shows that one again. False: it was none."""
+        return self._write(self._given_up, key)
 
     def release(self, held: Claim, finding: Finding | None, *, status: int | None = None) -> asyncio.Future[bool]:
         """Give back a claim that certainly sent nothing. Arguments as of `claims.Unsent`, result as of `release`."""

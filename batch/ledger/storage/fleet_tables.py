@@ -55,6 +55,7 @@ lanes = sa.Table(
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
     sa.Column("rows", sa.ARRAY(sa.Integer)),
     sa.Column("kept_back", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("remarks", sa.Text),
     sa.PrimaryKeyConstraint("run", "sender"),
 )
 """One per sender of a submitted run. `lock`: the number of the sender's lock on the server. `state`: a `LaneState`.
@@ -64,4 +65,4 @@ the API asked for, for who takes it next. `attempts` to `pending_findings`: as o
 that stopped it. `lost`: workers that were lost one after the other without an outcome in between; `recorded`: outcomes
 that there were when it was taken last. `rows`: its jobs, by their rows in the sheet, ascending; so that who takes it
 need not look through those of all senders. `kept_back`: it has none of the canary's rows, or none left, and waits until
-these have passed."""
+these have passed. `remarks`: looks that were not made, and why."""

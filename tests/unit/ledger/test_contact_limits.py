@@ -550,6 +550,14 @@ def test_a_failed_message_is_replaced_if_a_look_of_this_run_shows_it_still(
             assert len(jobs) == len(rows)
             return {people[job.person]: await sending.claim(job, NOON) for job in jobs}
 
+    async def give_up(count: int) -> list[bool]:
+        with ledger.open_queue(Owner.here("r2"), ContactLimits(), endpoint=ENDPOINT) as sending:
+            keys = [job.key for job in sending.jobs()][:count]
+            return [await sending.give_up(key) for key in (*keys, *keys, rows[0].key)]
+
+    if not goes:  # what is given up is no job any more, and no other message is
+        assert asyncio.run(give_up(2)) == [True, True, False, False, False]
+        del rows[:2]
     found = asyncio.run(claim())
     assert [name for name, held in found.items() if isinstance(held, Claim)] == goes
     refused = [held for held in found.values() if isinstance(held, ClaimRefusal)]

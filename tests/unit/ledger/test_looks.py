@@ -279,6 +279,24 @@ def test_what_a_run_has_sent_since_a_moment(ledger: Ledger) -> None:
     assert list(ledger.deliveries.sent_by("r1", three)) == [3, 4]
     assert list(ledger.deliveries.sent_by("r1", NOON, four)) == [2, 3]
     assert ledger.deliveries.rows_sent("r1", NOON, four) == [(NOON, 2), (three, 3)]
+    assert ledger.deliveries.rows_sent("r1", NOON, four, "s1") == [(NOON, 2), (three, 3)]
+    assert ledger.deliveries.rows_sent("r1", NOON, four, "s2") == []
+
+
+def test_what_was_looked_at_of_a_run(ledger: Ledger) -> None:
+    """The latest ones, in the order in which they were sent; of a sender, of a time."""
+    send(ledger, "r1", [2, 3, 4])
+    with ledger._engine.begin() as connection:
+        for row, minutes in ((2, 5), (3, 1)):
+            moved = update(messages).where(messages.c.chat_id == f"chat-{row}")
+            connection.execute(moved.values(sent_at=later(minutes=minutes)))
+    for message in due(ledger, later(hours=1)):
+        if message.chat_id != "chat-4":
+            look(ledger, message, "sent", later(hours=1))
+    found = ledger.deliveries.looked_at
+    assert list(found("r1")) == list(found("r1", "s1", since=NOON)) == [3, 2]
+    assert list(found("r1", "s1", since=NOON, most=1)) == list(found("r1", since=later(minutes=2))) == [2]
+    assert found("r1", "s2", since=NOON) == found("r2") == {}
 
 
 @pytest.mark.parametrize("outcome", ["skipped", "error"])
