@@ -114,7 +114,9 @@ class NewWorkbook:
         """`title`: of the first worksheet. `first_part`: number of its part, 2 when a sheet will stand before it."""
         self._copy, self._first_part = copy, first_part
         self.book = Workbook()
-        self.book.worksheets[0].title = title
+        # Not a new name for openpyxl's own worksheet: "sheet" would be called "sheet1", as that one is "Sheet".
+        self.book.remove(self.book.worksheets[0])
+        self.book.create_sheet(title)
         self.book.properties.creator = "wegly-batch"
         self._parts = [ROOT_RELATIONS]
         # First in the file: programs that detect a type by content look for it there.

@@ -183,6 +183,14 @@ def test_row_n_of_the_sheet_is_row_n_of_workbook_and_csv(report: Report) -> None
     assert "Please note: The lines above the header (row 4) are in contatos.csv only." in said
 
 
+@pytest.mark.parametrize("title", ["sheet", "Sheet", "SHEET"])
+def test_a_worksheet_keeps_the_name_that_openpyxl_gives_a_new_one(report: Report, title: str) -> None:
+    """Rows of `sheet.csv` are on the worksheet of that name in both workbooks, not on `sheet1`."""
+    _, folder = report({each.row: ("Ana", "1", None) for each in six_results()}, six_results(), sheet=title)
+    assert load_workbook(folder / "report.xlsx").sheetnames[1:] == [title]
+    assert load_workbook(folder / "retry.xlsx").sheetnames == [title]
+
+
 def test_every_text_of_a_csv_arrives_as_that_text(report: Report) -> None:
     """Formulas, emoji, errors, control characters, line breaks and escapes stay text in the workbook."""
     texts = [
