@@ -387,10 +387,13 @@ class Reason(StrEnum):
     )
     WORKERS_LOST = _explain(
         "workers_lost",
-        N_("{workers} workers were lost one after the other in this sender's rows, and none brought a row to an end."),
         N_(
-            "Find out what ended them (on {host}: out of memory, killed, cut off from the ledger) and mend that. Then "
-            "decide the rows in doubt, and submit the sheet again: it sends what is left."
+            "{workers} workers were lost one after the other in this sender's rows, the last on {host}, and none brought "
+            "a row to an end."
+        ),
+        N_(
+            "Find out what ended them (out of memory, killed, cut off from the ledger) and mend that. Then decide the "
+            "rows in doubt, and submit the sheet again: it sends what is left."
         ),
     )
     ACCOUNT_STOPPED = _explain(
