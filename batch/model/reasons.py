@@ -388,8 +388,8 @@ class Reason(StrEnum):
     WORKERS_LOST = _explain(
         "workers_lost",
         N_(
-            "{workers} workers were lost one after the other in this sender's rows, the last on {host}, and none brought "
-            "a row to an end."
+            "{workers} workers were lost one after the other in this sender's rows, the last on {host}, and none "
+            "brought a row to an end."
         ),
         N_(
             "Find out what ended them (out of memory, killed, cut off from the ledger) and mend that. Then decide the "
