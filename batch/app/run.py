@@ -13,7 +13,7 @@ import gc
 import pickle
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
@@ -40,7 +40,7 @@ from batch.app.settings import Settings
 from batch.atomic_file import write_atomic
 from batch.campaign import Campaign, CanarySection, load_campaign
 from batch.chats import ChatsClient, Token, make_ssl_context
-from batch.errors import Declined
+from batch.errors import Declined, LedgerFailed
 from batch.event_log import log
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, StagedRow, sender_lock
@@ -330,9 +330,15 @@ def send(
     gc.freeze()
     try:
         with asyncio.Runner(loop_factory=precise_loop) as runner:
-            return runner.run(work())
+            result = runner.run(work())
     finally:
         gc.unfreeze()
+    if result.cause is not StopCause.LEDGER_FAILED:
+        return result
+    lost = None
+    with suppress(LedgerFailed):  # it cannot be reached
+        lost = ledger.prove_claims()
+    return result if lost is None else replace(result, cause=StopCause.CLAIMS_LOST, finding=lost)
 
 
 async def _sample(stop: StopSignal, looks: Callable[[], RunLooks]) -> None:

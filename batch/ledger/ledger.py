@@ -169,6 +169,17 @@ class Ledger(RunReader):
         of_lane = database_of(self._engine).for_lane()  # type: ignore[attr-defined] # `lanes` refuses others
         return Ledger(self._engine.execution_options(wegly_database=of_lane), self.location)
 
+    def prove_claims(self) -> Finding | None:
+        """Return why nothing may be sent, where another server is in the place of the ledger's and lacks claims.
+
+        All runs of workers are stopped then. Durable on return; None: none of this process is missing.
+        """
+        if not self.is_on_server:
+            return None
+        from batch.ledger.send.proof import prove_claims  # noqa: PLC0415 - a file has no use for it
+
+        return prove_claims(self._engine)
+
     # While it sends, and at its end
 
     @contextmanager

@@ -385,6 +385,15 @@ class Reason(StrEnum):
         "not_replaced",
         N_("Failed messages were not sent again: the API refuses to be asked what became of them ({why})."),
     )
+    CLAIMS_LOST = _explain(
+        "claims_lost",
+        N_("Another server took the place of the ledger's, and lacks what was claimed since {since}, or before."),
+        N_(
+            "Rows that wait may have their message: find out at the API or in the chats what was sent since then, and "
+            "decide those rows, before anything is sent again. Then let a failover go to a standby in "
+            "synchronous_standby_names alone."
+        ),
+    )
     WORKERS_LOST = _explain(
         "workers_lost",
         N_(

@@ -41,6 +41,8 @@ class StopCause(StrEnum):
     LOOKS_REFUSED = "looks_refused"
     """The API refused to be asked what became of the first rows."""
     DEFECT = "defect"
+    CLAIMS_LOST = "claims_lost"
+    """Another server took the place of the ledger's, and lacks claims."""
     WORKERS_LOST = "workers_lost"
     """Workers were lost in its lane one after the other, and no row came to an end in between."""
 

@@ -66,6 +66,20 @@ class Cluster:
         """Stop it. `immediate`: as a crash does."""
         self.run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
 
+    def make_standby(self, folder: Path, name: str, port: int) -> Cluster:
+        """Make a server that follows this one by the line at `port`, and start it. `name`: by which it is listed."""
+        standby = Cluster(folder)
+        if self.user:
+            shutil.chown(folder, "postgres", "postgres")
+        source = f"host=127.0.0.1 port={port} user=wegly application_name={name} sslmode=disable gssencmode=disable"
+        standby.run("pg_basebackup", "-D", standby.data, "-R", "-c", "fast", "-d", source)
+        standby.start()
+        return standby
+
+    def promote(self) -> None:
+        """Let a standby be the server."""
+        self.run("pg_ctl", "-D", self.data, "-w", "promote")
+
     def ask(self, statement: str) -> Any:
         """Run a statement on a connection of its own, outside a transaction; return the first value of its answer."""
         import psycopg  # noqa: PLC0415 - only where there is a server

@@ -146,6 +146,7 @@ class _Worker:
     async def _sweep_until_cancelled(self) -> None:
         while True:
             try:
+                await asyncio.to_thread(self._ledger.prove_claims)
                 await asyncio.to_thread(sweep, self._ledger, self._queue)
             except (LedgerFailed, LedgerUnusable) as failed:
                 log.warning("sweep_failed", problem=failed.problem)

@@ -184,8 +184,8 @@ def _note_sent(ledger: Ledger, run: Run, sent: PoolResult) -> bool:
             finished=utc_now(),
             attempts=sent.attempts,
             achieved_rate=sent.achieved_rate,
-            pending=pending_finding(sent.cause),
-            senders=[_with_pending(sender) for sender in sent.senders],
+            pending=pending_finding(sent.cause, sent.finding),
+            senders=[_with_pending(sender, sent.finding) for sender in sent.senders],
         )
     except LedgerFailed:
         log.exception("run_end_not_noted")
@@ -193,15 +193,17 @@ def _note_sent(ledger: Ledger, run: Run, sent: PoolResult) -> bool:
     return True
 
 
-def _with_pending(sender: SenderRun) -> SenderRun:
+def _with_pending(sender: SenderRun, finding: Finding | None) -> SenderRun:
     """Add why rows were not attempted: the sender stopped, a rule kept them back, or the limit was reached."""
     cause = StopCause(sender.cause) if sender.cause else None
-    pending = pending_finding(cause) if cause or sender.pending is None else sender.pending
+    pending = pending_finding(cause, finding) if cause or sender.pending is None else sender.pending
     return replace(sender, pending=pending)
 
 
-def pending_finding(cause: StopCause | None) -> Finding:
-    """Return why rows were not attempted. Without a stop only a limit leaves any."""
+def pending_finding(cause: StopCause | None, finding: Finding | None = None) -> Finding:
+    """Return why rows were not attempted. Without a stop only a limit leaves any. `finding`: of the stop."""
+    if cause is StopCause.CLAIMS_LOST and finding is not None:  # they may have their message all the same
+        return finding
     if cause is None:
         return Finding(Reason.LIMIT)
     interrupted = cause in (StopCause.INTERRUPTED, StopCause.TERMINATED)

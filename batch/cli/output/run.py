@@ -32,6 +32,7 @@ _STOPPED = {
         "campaign)."
     ),
     StopCause.LOOKS_REFUSED: N_("Stopped: the API does not let us look what became of the first rows ([canary] look)."),
+    StopCause.CLAIMS_LOST: N_("Stopped: the ledger's server lacks claims that were made."),
     StopCause.WORKERS_LOST: N_("Stopped: workers were lost one after the other while they sent."),
     StopCause.CLOCK_WRONG: N_("Stopped: this machine's clock went back, or is more than 5 minutes off the API's."),
 }

@@ -28,6 +28,7 @@ from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, lane_names
 from batch.ledger.send.queue import JOBS, JobRows, are_pending, planned_rows
 from batch.ledger.storage.engine import connect_to_read, database_of, pages
+from batch.ledger.storage.failover import seconds_to_prove
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
 from batch.ledger.storage.pseudonyms import read_hashes
@@ -190,10 +191,11 @@ class Lanes(LaneReader):
                 if submission.canary is not None:
                     _stop(connection, run.run, values["cause"], first_finding(values["findings"]))
                 return None
+            wait = max(0.0, _seconds_to(latest + LATE, there, at_most=0.0) + _SECOND) if latest else 0.0
             return TakenLane(
                 epoch=found["epoch"] + 1,
                 submission=submission,
-                wait=max(0.0, _seconds_to(latest + LATE, there, at_most=0.0) + _SECOND) if latest else 0.0,
+                wait=max(wait, seconds_to_prove(connection, there)),
                 pause=pause,
                 rate=found["rate"],
                 done=sum(ended.values()),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from batch.ledger.send import claims
 from batch.ledger.send.claims import Claim, Ended, Unsent, Wanted
 from batch.ledger.send.contact_limits import ContactLimiter
-from batch.ledger.storage.engine import connect_to_read, pages
+from batch.ledger.storage.engine import connect_to_read, database_of, pages
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.schema import State, messages, rows
 from batch.ledger.storage.writer import Kind, R, V, Writer
@@ -49,6 +49,7 @@ class SendQueue:
         self._owner = owner
         self._limiter = limiter
         self._job_rows = planned
+        self._confirmed = database_of(engine).confirmed
         # What has ended is written first: it may free a place under a cap. A claim is withdrawn after it was made.
         self._records = Kind(0, partial(claims.record, rules=limiter))
         self._releases = Kind(1, partial(claims.release, rules=limiter))
@@ -96,10 +97,19 @@ class SendQueue:
 
     def claim(self, job: Job, now: datetime) -> asyncio.Future[Claim | ClaimRefusal | None]:
         """Take a pending message; ClaimRefusal when a contact limit keeps it back, None when it cannot be had."""
-        return self._write(self._claims, Wanted(job, now))
+        future = self._write(self._claims, Wanted(job, now))
+        if self._confirmed is not None:
+            future.add_done_callback(partial(self._note_confirmed, now))
+        return future
+
+    def _note_confirmed(self, now: datetime, future: asyncio.Future[Claim | ClaimRefusal | None]) -> None:
+        held = None if future.cancelled() or future.exception() else future.result()
+        if isinstance(held, Claim):
+            self._confirmed.add(held.key, held.owner, held.attempt, now)
 
     def withdraw(self, key: str) -> asyncio.Future[bool]:
         """Take back a claim whose commit was doubtful, and which was not posted. True when it had taken effect."""
+        self._forget(key)
         return self._write(self._withdrawals, key)
 
     def give_up(self, key: str) -> asyncio.Future[bool]:
@@ -108,6 +118,7 @@ class SendQueue:
 
     def release(self, held: Claim, finding: Finding | None, *, status: int | None = None) -> asyncio.Future[bool]:
         """Give back a claim that certainly sent nothing. Arguments as of `claims.Unsent`, result as of `release`."""
+        self._forget(held.key)
         return self._write(self._releases, Unsent(held, finding, status))
 
     def record(
@@ -115,6 +126,10 @@ class SendQueue:
     ) -> asyncio.Future[Outcome | None]:
         """Write the outcome of an attempt. Arguments as of `claims.Ended`, result as of `claims.record`."""
         return self._write(self._records, Ended(held, verdict, duration_ms, began))
+
+    def _forget(self, key: str) -> None:
+        if self._confirmed is not None:
+            self._confirmed.forget(key)
 
     def _write(self, kind: Kind[V, R], value: V) -> asyncio.Future[R]:
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()

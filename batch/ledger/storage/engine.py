@@ -41,6 +41,8 @@ class Database(ABC):
     """Each statement is a round trip: the writes of a group go in one."""
     keeps_types = True
     """A column holds values of its own type alone."""
+    confirmed: Any = None
+    """The last claims of this process (`ConfirmedClaims`); None where no other server can take this one's place."""
 
     # The ledger as a whole
 

@@ -20,6 +20,7 @@ from batch.errors import LedgerFailed, LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.engine import Database, execute_by_driver
 from batch.ledger.storage.errors import NOT_REPLICATED
+from batch.ledger.storage.failover import ConfirmedClaims
 from batch.ledger.storage.locks import Owner, busy
 
 ACCEPT_ASYNC = "accept_async_replica"
@@ -45,6 +46,7 @@ class LockingServer(Database):
     def __init__(self, location: str, *, schema: str, accepts_async: bool) -> None:
         """`accepts_async`: the risk of a standby that may lack the last claims is taken."""
         self.location = self.option = location
+        self.confirmed = ConfirmedClaims()
         self._schema = schema
         self._accepts_async = accepts_async
         self._claiming: sa.Connection | None = None
@@ -74,6 +76,8 @@ class LockingServer(Database):
             session = _detached(engine)
             try:
                 self.refuse_unsafe(session)
+                self.confirmed.note_timeline(session)
+                session.rollback()
             except BaseException:
                 session.close()
                 raise
