@@ -201,6 +201,9 @@ class _LaneService:
         is_passed = bool(kept.look) and looks.counts(senders, kept.template)
         if not is_passed:
             first = await pool.run()
+            if first.next_at is not None and first.next_at.year == NEVER.year:
+                self._stop.request(StopCause.CANARY)
+                return pool.result()
             if first.cause is not None or first.next_at is not None or not await queue.judges(self._sender):
                 return first
             outcomes = await asyncio.to_thread(self._ledger.lanes.outcomes, self._run.run)
@@ -260,7 +263,7 @@ class _LaneService:
         note = partial(self._ledger.lanes.leave, (self._run.run, self._sender), self._owner.epoch, state, own)
         noted = await asyncio.to_thread(
             note,
-            next_at=sent.next_at if state is LaneState.RESTING else None,
+            next_at=sent.next_at if state in (LaneState.RESTING, LaneState.DONE) else None,
             finding=sent.finding,
             remarks=self._looks.remarks if self._looks else (),
             stops=own.cause if is_for_all else None,

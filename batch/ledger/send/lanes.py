@@ -225,11 +225,12 @@ class Lanes(LaneReader):
         """Note what became of a lane that was taken; None when it is another's by now. Durable on return.
 
         One that is done waits once more where a row came back: its holder before was lost, and has given back a claim.
-        Return the state. `sent`: what was done since it was taken. `stops`: the cause that stops all of its run.
+        Return the state. `next_at`: when a resting one goes on, or that no hour suits what is left of one that is done.
+        `sent`: what was done since it was taken. `stops`: the cause that stops all of its run.
         """
         run, sender = lane
         with self._claiming() as connection:
-            if state is LaneState.DONE:
+            if state is LaneState.DONE and next_at is None:
                 state = LaneState.WAITING if _has_jobs(connection, run, sender) else state
             values = {
                 "state": state.value,

@@ -268,6 +268,19 @@ def test_first_rows_wait_for_the_hours(desk: Desk, api: DeliveringApi) -> None:
     assert desk.office.type("cancel", run)[0] == 0
 
 
+@pytest.mark.parametrize(("canary", "code"), [("", 6), ('[canary]\nrows = 1\nlook = "0s"\n', 5)])
+def test_rows_that_no_hour_suits_end_their_lane(desk: Desk, api: DeliveringApi, canary: str, code: int) -> None:
+    """Nobody takes it again and again; a first row of that kind stops the run, for it will never be accepted."""
+    everywhere = "+7 916 123-45-67"
+    desk.sheet.write_text(f"Telefone;Quem\n{everywhere};{SENDERS[0]}\n{everywhere[:-1]}8;{SENDERS[1]}\n")
+    hours = '[[window]]\nhours = "09:00-09:05"\ntimezone = "recipient"\n'
+    run = desk.submit(f"{hours}{canary}")
+    with working(desk.ledger, api.url):
+        ended = desk.watch(run)
+    assert (ended[0], ended[1]["pending"], api.log) == (code, 2, [])
+    assert ("no hour of the campaign suits" in ended[2]) is (not canary), ended[2]
+
+
 def test_first_rows_that_passed_count_for_a_day(desk: Desk, api: DeliveringApi) -> None:
     """For their template and senders; and fewer rows than the canary has wait for nothing."""
     with working(desk.ledger, api.url):
