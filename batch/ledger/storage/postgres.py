@@ -57,6 +57,8 @@ _CONNECTING = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+_NO_STATISTICS = "ALTER TABLE messages ALTER COLUMN sent_at SET STATISTICS 0"
+"""By those of a plan nothing was sent, so that a claim's look at a person would read all that was sent since."""
 _WITHOUT = {"hide_parameters": True, "pool_pre_ping": True, "use_native_hstore": False}
 
 
@@ -172,12 +174,14 @@ class PostgresServer(LockingServer):
                 locks_table.create(connection)
                 create_tables(connection, _tables(metadata), SCHEMA_VERSION)
                 _tables(fleet_metadata).create_all(connection)
+                connection.exec_driver_sql(_NO_STATISTICS)
 
     def _complete_tables(self, engine: sa.Engine) -> None:
         """Add what the tables of workers lack, or all of them. Once, also where two programs do it."""
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
             connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN IF NOT EXISTS claim_epoch INTEGER")
+            connection.exec_driver_sql(_NO_STATISTICS)
             _tables(fleet_metadata).create_all(connection)
             for column in _missing_columns(connection):
                 words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)

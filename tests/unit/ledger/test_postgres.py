@@ -8,18 +8,21 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from postgres import Cluster, find_programs, new_ledger, until_it_waits, waiting_for_a_standby
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner, StagedRow, database_at
-from batch.ledger.send.claims import Claim
+from batch.ledger.send.claims import Claim, Wanted, claim
 from batch.ledger.send.queue import SendQueue
+from batch.ledger.storage.engine import database_of, execute_by_driver
 from batch.ledger.storage.schema import messages, meta
 from batch.ledger.storage.writer import Kind, Writer
+from batch.model.contact_limits import ContactLimits
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -155,6 +158,36 @@ def test_a_plan_leaves_statistics(ledger: Ledger) -> None:
     with ledger._engine.connect() as connection:
         found = dict(map(tuple, connection.exec_driver_sql(known)))
     assert {name: found[name] for name in ("messages", "rows")} == {"messages": -1, "rows": -1}
+
+
+@pytest.mark.parametrize("limits", [ContactLimits(), ContactLimits(skip_unreachable=timedelta(days=9))])
+def test_a_claim_looks_people_up_whatever_was_sent_since_the_plan(
+    ledger: Ledger, limits: ContactLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the plan's statistics nothing was sent: all that was would be read for each group of claims."""
+    plan(ledger, rows=99)
+    asked: list[tuple[str, Any]] = []
+
+    def note(connection: sa.Connection, text: str, values: Any = ()) -> Any:
+        asked.append((text, values))
+        return execute_by_driver(connection, text, values)
+
+    with ledger.open_queue(OWNER) as queue:
+        wanted = [Wanted(job, NOON) for job in queue.jobs()]
+    monkeypatch.setattr("batch.ledger.storage.engine.execute_by_driver", note)
+    with ledger.hold([SENDER], OWNER):
+        connection = database_of(ledger._engine).connect_to_claim(ledger._engine)
+        with connection.begin():
+            claim(connection, wanted, owner=OWNER, rules=ledger.make_limiter(limits, endpoint=API))
+            (found,) = [each for each in asked if each[0].startswith("UPDATE messages SET state=%(state)s")]
+            driver: Any = connection.connection.dbapi_connection
+            explained = driver.execute("EXPLAIN " + psycopg.ClientCursor(driver).mogrify(*found)).fetchall()
+        database_of(ledger._engine).give_back(connection)
+    lines = [line.strip() for (line,) in explained]
+    assert not [line for line in lines if "Seq Scan" in line or "Materialize" in line or "messages_by_moment" in line]
+    scans = [at for at, line in enumerate(lines) if "Scan" in line and "messages_by_person" in line]
+    assert len(scans) >= 2
+    assert all("Index Cond: (" in lines[at + 1] and "person = " in lines[at + 1] for at in scans)
 
 
 def test_a_group_is_written_again_after_a_deadlock(ledger: Ledger) -> None:
