@@ -95,7 +95,7 @@ LINES_OF_FEATURES = {
     "claims given back in sets, claims as early as they take, arrays as the server writes them": 107,
     "a loop that wakes less often while a sender is fast": 44,
     "workers that begin at no unsafe ledger, claims that are taken back after a takeover, lost pooled connections": 11,
-    "looks by workers: first rows that go alone, failed messages that are replaced, some of each sender": 207,
+    "looks by workers: first rows that go alone, failed messages that are replaced, some of each sender": 218,
     "claims that a server lacks after a failover": 147,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 585,
     "an interface of what differs between databases": 76,

@@ -187,7 +187,7 @@ class _LaneService:
         since = self._taken.submission.submitted - _CLOCKS_APART
         of_sender = partial(self._ledger.deliveries.looked_at, self._run.run, self._sender)
         known = await asyncio.to_thread(of_sender, since=since, most=SAMPLES)
-        await looks.sample(self._now() - SAMPLE_AFTER, known.items())
+        await looks.sample(self._now() - SAMPLE_AFTER, known)
 
     async def _send_first(self, pool: Pool, queue: LaneQueue, kept: LaneSettings, looks: RunLooks) -> PoolResult:
         """Send the lane's jobs; while the first rows of the run have not passed, these, and judge them if it is last.
@@ -207,9 +207,9 @@ class _LaneService:
             if first.cause is not None or first.next_at is not None or not await queue.judges(self._sender):
                 return first
             outcomes = await asyncio.to_thread(self._ledger.lanes.outcomes, self._run.run)
-            began = submission.submitted - _CLOCKS_APART
+            rows = submission.submitted - _CLOCKS_APART, submission.canary
             log.info("canary_looked_at", run=self._run.run, sender=self._sender, messages=sum(outcomes.values()))
-            is_passed = await looks.judge_canary(outcomes, began, kept.look, kept.template)
+            is_passed = await looks.judge_canary(outcomes, rows, kept.look, kept.template)
         if is_passed:
             await queue.pass_canary()
         return pool.result()

@@ -161,7 +161,7 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
         submission = ledger.lanes.submission(run.run)
         sent = sent_by_lanes(ledger, submission) if submission else NOTHING_SENT
         if sent.cause is StopCause.UNDELIVERED:
-            problems = looked_lines(ledger.deliveries.looked_at(run.run))
+            problems = looked_lines(ledger.deliveries.by_row(run.run, ledger.deliveries.looked_at(run.run)))
         # Of lanes that remark the same, one for all.
         remarks = {each.reason: each for lane in ledger.lanes.lanes(run.run) for each in lane.remarks}
         problems += map(sentence, remarks.values())

@@ -6,7 +6,7 @@ alone.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -64,6 +64,10 @@ _STATES: Mapping[DeliveryState | None, str] = {
 }
 
 
+FirstRows = tuple[datetime, int | None]
+"""A moment since which they were sent alone, and the last of them."""
+
+
 class RunLooks:
     """Looks at the messages of a run that is sending, and the stop that they ask for."""
 
@@ -113,10 +117,11 @@ class RunLooks:
         began = self._now()
         if look and self.counts(queue.senders(), template):
             return await pool.run(limit)
+        upto = queue.row_of(rows)
         first = await pool.run(rows)
         if first.cause is not None or first.jobs < rows or queue.row_of(1) is None:
             return first
-        await self.judge_canary(first.outcomes, began, look, template)
+        await self.judge_canary(first.outcomes, (began, upto), look, template)
         return await pool.run(None if limit is None else limit - rows)
 
     def counts(self, senders: Iterable[str], template: str) -> bool:
@@ -127,26 +132,26 @@ class RunLooks:
         log.info("canary_counts", template=template)
         return True
 
-    async def judge_canary(self, outcomes: Mapping[Outcome, int], began: datetime, look: float, template: str) -> bool:
+    async def judge_canary(self, outcomes: Mapping[Outcome, int], first: FirstRows, look: float, template: str) -> bool:
         """Stop the run unless its first messages were accepted, and sent on within `look` seconds; True: the rest goes.
 
-        `outcomes`: of the messages that it has sent, since it `began`. `look` 0: no looks.
+        `outcomes`: of the messages that it has sent. `look` 0: no looks.
         """
         if any(not outcome.is_accepted for outcome in outcomes):
             self._stop.request(StopCause.CANARY)
             return False
         with self._watcher.meter.hold(), self._stop_on_failure():
-            if (not look or await self._pass_canary(began, look, template)) and self._watcher.go_on(
+            if (not look or await self._pass_canary(first, look, template)) and self._watcher.go_on(
                 sum(outcomes.values())
             ):
                 return True
         self._stop.request(StopCause.INTERRUPTED)
         return False
 
-    async def _pass_canary(self, began: datetime, seconds: float, template: str) -> bool:
+    async def _pass_canary(self, first: FirstRows, seconds: float, template: str) -> bool:
         """Look until each message is sent on or failed, or the time is over; True when the rest may go."""
         until, wait = self._loop.time() + seconds, ROUND
-        sent = dict(self._read(began))
+        sent = self._read(first)
         self._watcher.look_at_canary(len(sent), seconds)
         while waiting := [message for message in sent.values() if not _is_judged(message)]:
             left = until - self._loop.time()
@@ -155,11 +160,11 @@ class RunLooks:
             if not await self._stop.sleep(min(wait, left)):
                 return False
             passing = await self._look(waiting, until - self._loop.time())
-            sent, wait = dict(self._read(began)), min(2 * wait, _LONGEST_ROUND)
+            sent, wait = self._read(first), min(2 * wait, _LONGEST_ROUND)
             if passing.refused:
                 self._stop.request(StopCause.LOOKS_REFUSED, Finding(Reason.LOOKS_REFUSED, {"why": passing.stopped}))
                 return False
-        if self._stop.is_requested or self._stops(sent):
+        if self._stop.is_requested or self._stops(sent.values()):
             return False
         going = [message for message in sent.values() if message.delivery and message.delivery.state.is_on_its_way]
         senders = {message.sender for message in going}
@@ -167,38 +172,35 @@ class RunLooks:
         log.info("canary_passed", messages=len(sent))
         return True
 
-    async def sample(self, began: datetime, known: Iterable[tuple[int, FollowedMessage]] = ()) -> None:
+    def _read(self, first: FirstRows) -> dict[int, FollowedMessage]:
+        began, upto = first
+        return self._ledger.deliveries.sent_by(self._run, began, upto=upto)
+
+    async def sample(self, began: datetime, known: Iterable[FollowedMessage] = ()) -> None:
         """Look at one of every 100 messages 5 minutes after it was sent; stop the run by what the latest 100 show.
 
-        Those that were sent since it `began`. `known`: messages that were looked at before, by row.
+        Those that were sent since it `began`. `known`: messages that were looked at before.
         """
-        count, since = 0, began
+        count, since, ledger = 0, began, self._ledger.deliveries
         seen = deque(known, maxlen=SAMPLES)
         with self._stop_on_failure():
             while not self._stop.is_requested:
                 until, chosen = self._now() - SAMPLE_AFTER, []
-                for at, row in self._ledger.deliveries.rows_sent(self._run, since, until, self._sender):
+                for key in ledger.keys_sent(self._run, since, until, self._sender):
                     count += 1
                     if count % SAMPLE_OF == 0:
-                        chosen.append((at, row))
+                        chosen.append(key)
                 if chosen:
-                    passing = await self._look(self._read_some(chosen).values())
-                    seen += self._read_some(chosen).items()
+                    passing = await self._look(ledger.read(chosen))
+                    seen += ledger.read(chosen)
                     if passing.refused:
                         self._remark(Reason.LOOKS_ENDED, passing.stopped)
                         return
-                    judged = {row: message for row, message in seen if _state_of(message) is not _UNTOLD}
+                    judged = [message for message in seen if _state_of(message) is not _UNTOLD]
                     if len(judged) >= FEWEST_SAMPLES and self._stops(judged):
                         return
                 since = max(since, until)
                 await self._stop.sleep(SAMPLE_EVERY)
-
-    def _read_some(self, chosen: Iterable[tuple[datetime, int]]) -> dict[int, FollowedMessage]:
-        moment = timedelta(microseconds=1)
-        return {row: message for at, row in chosen for found, message in self._read(at, at + moment) if found == row}
-
-    def _read(self, since: datetime, until: datetime | None = None) -> Iterable[tuple[int, FollowedMessage]]:
-        return self._ledger.deliveries.sent_by(self._run, since, until).items()
 
     async def _look(self, messages: Iterable[FollowedMessage], seconds: float | None = None) -> LookPass:
         """Make a look at each message, for so many seconds at most, and until the run stops."""
@@ -245,16 +247,17 @@ class RunLooks:
         self.remarks.append(Finding(reason, {"why": why}))
         self._watcher.problems.append(sentence(self.remarks[-1]))
 
-    def _stops(self, sent: Mapping[int, FollowedMessage]) -> bool:
+    def _stops(self, sent: Collection[FollowedMessage]) -> bool:
         """Stop the run when too many of these messages failed, or none was sent on."""
-        states = [_state_of(message) for message in sent.values()]
+        states = [_state_of(message) for message in sent]
         failed, going = (
             states.count(DeliveryState.FAILED),
             sum(each is not None and each.is_on_its_way for each in states),
         )
         if failed <= self._undelivered * len(states) and going:
             return False
-        self._watcher.problems += looked_lines(sent)
+        if self._sender is None:  # else who watches the run names them: a lane has no time to search for rows
+            self._watcher.problems += looked_lines(self._ledger.deliveries.by_row(self._run, sent))
         log.warning("undelivered", messages=len(states), failed=failed, sent_on=going)
         counts = {"all": len(states), "failed": failed, "going": going}
         self._stop.request(StopCause.UNDELIVERED, Finding(Reason.NOT_SENT_ON, counts))

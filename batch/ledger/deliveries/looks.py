@@ -130,35 +130,50 @@ class Deliveries(LedgerPart):
                 connection.execute(sa.update(messages).where(*unnamed).values(message_id=seen.message_id))
             return now, _suppress(connection, message, known, now, seen)
 
-    def sent_by(self, run: str, since: datetime, until: datetime | None = None) -> dict[int, FollowedMessage]:
-        """Return the accepted messages that a run has sent, by row: those of `since`, and before `until`."""
+    def sent_by(self, run: str, since: datetime, *, upto: int | None = None) -> dict[int, FollowedMessage]:
+        """Return the accepted messages that a run has sent since a moment, by row. `upto`: the last row, or None."""
+        last = [] if upto is None else [rows.c.row <= upto]
         with connect_to_read(self._engine) as connection:
             found = connection.execute(
-                _select_messages(*_sent_by(run, since, until)).join(*_ROW).add_columns(rows.c.row)
+                _select_messages(*_sent_by(run, since), *last).join(*_ROW).add_columns(rows.c.row)
             )
             return {each["row"]: _message_of(each) for each in found.mappings()}
 
+    def keys_sent(self, run: str, since: datetime, until: datetime, sender: str | None = None) -> list[str]:
+        """Return the keys of those before the end, by time; of a sender, where one is given."""
+        of_sender = [messages.c.sender == sender] if sender is not None else []
+        query = sa.select(messages.c.key).where(*_sent_by(run, since), messages.c.sent_at < until, *of_sender)
+        with connect_to_read(self._engine) as connection:
+            return list(connection.execute(query.order_by(messages.c.sent_at, messages.c.key)).scalars())
+
+    def read(self, keys: Iterable[str]) -> list[FollowedMessage]:
+        """Return accepted messages by their keys, in the order of these."""
+        wanted = list(keys)
+        with connect_to_read(self._engine) as connection:
+            found = connection.execute(_select_messages(messages.c.key.in_(wanted), ACCEPTED)).mappings()
+            known = {each["key"]: _message_of(each) for each in found}
+        return [known[key] for key in wanted if key in known]
+
     def looked_at(
         self, run: str, sender: str | None = None, *, since: datetime | None = None, most: int | None = None
-    ) -> dict[int, FollowedMessage]:
-        """Return the accepted messages of a run that were looked at, by row, in the order in which they were sent.
+    ) -> list[FollowedMessage]:
+        """Return the accepted messages of a run that were looked at, in the order in which they were sent.
 
         `most`: the latest ones. Those of a sender, and of `since`, where these are given.
         """
-        of_run = [messages.c.run == run] if since is None else _sent_by(run, since, None, sender)
-        query = _select_messages(*of_run, ACCEPTED, deliveries.c.key.is_not(None)).join(*_ROW)
-        query = query.add_columns(rows.c.row).order_by(messages.c.sent_at.desc(), rows.c.row.desc())
+        which = [messages.c.run == run, ACCEPTED] if since is None else _sent_by(run, since)
+        which += [messages.c.sender == sender] if sender is not None else []
+        query = _select_messages(*which, deliveries.c.key.is_not(None))
+        query = query.order_by(messages.c.sent_at.desc(), messages.c.key.desc())
         with connect_to_read(self._engine) as connection:
-            found = connection.execute(query.limit(most)).mappings().all()
-            return {each["row"]: _message_of(each) for each in reversed(found)}
+            return [_message_of(each) for each in reversed(connection.execute(query.limit(most)).mappings().all())]
 
-    def rows_sent(
-        self, run: str, since: datetime, until: datetime, sender: str | None = None
-    ) -> list[tuple[datetime, int]]:
-        """Return the times and rows of the same, by time; of a sender, where one is given."""
-        query = sa.select(messages.c.sent_at, rows.c.row).join(*_ROW).where(*_sent_by(run, since, until, sender))
+    def by_row(self, run: str, found: Iterable[FollowedMessage]) -> dict[int, FollowedMessage]:
+        """Return messages of a run by their rows, which are searched for in all of its sheet."""
+        known = {message.key: message for message in found}
+        query = sa.select(rows.c.row, rows.c.key).where(rows.c.run == run, rows.c.outcome.is_(None))
         with connect_to_read(self._engine) as connection:
-            return [(at, row) for at, row in connection.execute(query.order_by(messages.c.sent_at, rows.c.row))]
+            return {row: known[key] for row, key in connection.execute(query.where(rows.c.key.in_(known)))}
 
     def replaced_by(self, run: str, sender: str | None = None) -> dict[str, FollowedMessage]:
         """Return the failed messages that a run is to replace, by the keys of those that do; of one sender, or all."""
@@ -195,13 +210,9 @@ _AGAIN = N_("Check the disk, then give the same command again: it goes on where 
 _ROW = (rows, sa.and_(rows.c.run == messages.c.run, rows.c.key == messages.c.key, rows.c.outcome.is_(None)))
 
 
-def _sent_by(
-    run: str, since: datetime, until: datetime | None, sender: str | None = None
-) -> list[sa.ColumnElement[bool]]:
+def _sent_by(run: str, since: datetime) -> list[sa.ColumnElement[bool]]:
     of_run = sa.func.coalesce(messages.c.run, "") == run  # no plain column: SQLite would read all of the run each time
-    before = [messages.c.sent_at < until] if until is not None else []
-    of_sender = [messages.c.sender == sender] if sender is not None else []
-    return [of_run, ACCEPTED, messages.c.sent_at >= since, *before, *of_sender]
+    return [of_run, ACCEPTED, messages.c.sent_at >= since]
 
 
 def read_due(

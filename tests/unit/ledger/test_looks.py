@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, literal, select, text, update
@@ -277,10 +278,12 @@ def test_what_a_run_has_sent_since_a_moment(ledger: Ledger) -> None:
         4: ("chat-4", four),
     }
     assert list(ledger.deliveries.sent_by("r1", three)) == [3, 4]
-    assert list(ledger.deliveries.sent_by("r1", NOON, four)) == [2, 3]
-    assert ledger.deliveries.rows_sent("r1", NOON, four) == [(NOON, 2), (three, 3)]
-    assert ledger.deliveries.rows_sent("r1", NOON, four, "s1") == [(NOON, 2), (three, 3)]
-    assert ledger.deliveries.rows_sent("r1", NOON, four, "s2") == []
+    assert list(ledger.deliveries.sent_by("r1", NOON, upto=3)) == [2, 3]
+    keys = [sent[row].key for row in (2, 3)]
+    assert ledger.deliveries.keys_sent("r1", NOON, four) == keys
+    assert ledger.deliveries.keys_sent("r1", NOON, four, "s1") == keys
+    assert ledger.deliveries.keys_sent("r1", NOON, four, "s2") == []
+    assert [each.key for each in ledger.deliveries.read([keys[1], "none", keys[0]])] == [keys[1], keys[0]]
 
 
 def test_what_was_looked_at_of_a_run(ledger: Ledger) -> None:
@@ -293,10 +296,14 @@ def test_what_was_looked_at_of_a_run(ledger: Ledger) -> None:
     for message in due(ledger, later(hours=1)):
         if message.chat_id != "chat-4":
             look(ledger, message, "sent", later(hours=1))
-    found = ledger.deliveries.looked_at
-    assert list(found("r1")) == list(found("r1", "s1", since=NOON)) == [3, 2]
-    assert list(found("r1", "s1", since=NOON, most=1)) == list(found("r1", since=later(minutes=2))) == [2]
-    assert found("r1", "s2", since=NOON) == found("r2") == {}
+
+    def found(run: str, sender: str | None = None, **more: Any) -> list[int]:
+        return list(ledger.deliveries.by_row(run, ledger.deliveries.looked_at(run, sender, **more)))
+
+    assert sorted(found("r1")) == sorted(found("r1", "s1", since=NOON)) == [2, 3]
+    assert [each.chat_id for each in ledger.deliveries.looked_at("r1")] == ["chat-3", "chat-2"]
+    assert found("r1", "s1", since=NOON, most=1) == found("r1", since=later(minutes=2)) == [2]
+    assert found("r1", "s2", since=NOON) == found("r2") == []
 
 
 @pytest.mark.parametrize("outcome", ["skipped", "error"])
@@ -308,7 +315,8 @@ def test_a_row_that_was_not_sent_is_no_message_of_its_own(ledger: Ledger, outcom
         columns = [other.get(column.name, column) for column in rows.c]
         connection.execute(insert(rows).from_select(rows.c.keys(), select(*columns)))
     assert list(ledger.deliveries.sent_by("r1", NOON)) == [2]
-    assert ledger.deliveries.rows_sent("r1", NOON, later(hours=1)) == [(NOON, 2)]
+    (key,) = ledger.deliveries.keys_sent("r1", NOON, later(hours=1))
+    assert list(ledger.deliveries.by_row("r1", ledger.deliveries.read([key]))) == [2]
 
 
 def test_the_first_messages_that_were_sent_on_are_of_a_sender_a_template_and_an_address(ledger: Ledger) -> None:
