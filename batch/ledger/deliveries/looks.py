@@ -220,7 +220,7 @@ def read_due(
 ) -> list[FollowedMessage]:
     """Return the messages that are due for a look, as `Deliveries.due`, at most so many. `which`: of accepted ones."""
     query = select_due(now, *which).order_by(
-        deliveries.c.next_look.is_not(None), deliveries.c.next_look, messages.c.sent_at
+        deliveries.c.next_look.is_not(None), deliveries.c.next_look, messages.c.sent_at, messages.c.person
     )
     return [_message_of(found) for found in connection.execute(query.limit(most)).mappings()]
 
