@@ -75,7 +75,8 @@ class PurgeReport:
     pages: tuple[Path, ...] = ()
     """Old pages of checks."""
     wiped: bool = False
-    """The ledger's file was rewritten: nothing of what was purged is in it any more."""
+    """The ledger's file was rewritten: nothing of what was purged is in it any more; or its server has freed it."""
+    on_server: bool = False
     index_problems: tuple[str, ...] = ()
     """Lists of runs that could not be rewritten and pages that could not be removed, a sentence each."""
     unclean: str | None = None
@@ -170,7 +171,7 @@ def _execute(ledger: Ledger, plan: PurgeReport, *, now: datetime, live: datetime
     if not ledger.retention.needs_wipe:
         return ended
     obstacle = wipe_ledger(ledger)
-    return replace(ended, wiped=obstacle is None, unclean=obstacle)
+    return replace(ended, wiped=obstacle is None, unclean=obstacle, on_server=ledger.is_on_server)
 
 
 def _purge_campaign(ledger: Ledger, scope: Scope, before: datetime, *, now: datetime, live: datetime) -> CampaignPurge:

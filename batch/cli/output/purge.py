@@ -114,6 +114,8 @@ def _last_lines(ended: PurgeReport) -> Iterator[str]:
         ).format(words=ended.unclean.rstrip("."))
     if ended.problems or ended.busy or ended.unclean:
         yield _("Give the same command again when no run is going on and no report is open: it does the rest.")
+    elif ended.wiped and ended.on_server:
+        yield _("The ledger's server has freed what was removed; its dumps and the archives of its log still have it.")
     elif ended.wiped:
         yield _("The ledger's file was written anew; nothing of this is in it any more.")
     elif not ended.empty:
