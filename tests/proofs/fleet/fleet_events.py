@@ -86,12 +86,14 @@ class Scene:
         self, *words: str, output: Any = subprocess.PIPE, line: Line | None = None, off: float = 0.0
     ) -> subprocess.Popen[str]:
         """Start the program. `line`: to the ledger; None: a straight one. `off`: its clock, in seconds."""
-        clock = ["faketime", "--exclude-monotonic", "-f", f"{off:+.1f}s"] if off else []
+        # Not by the program `faketime`, which starts another process, and is the one that would be killed.
+        values = {"LD_PRELOAD": find_faketime(), "FAKETIME": f"{off:+.1f}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        clock = values if off else {}
         ledger = {"WEGLY_BATCH_LEDGER": line.url} if line else {}
         return subprocess.Popen(
-            [*clock, sys.executable, "-m", "batch", *words],
+            [sys.executable, "-m", "batch", *words],
             cwd=self.home,
-            env={**os.environ, **self.environment, **ledger},
+            env={**os.environ, **self.environment, **ledger, **clock},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -181,7 +183,12 @@ unknowns = 1000
 
 def possible_events() -> tuple[str, ...]:
     """Return the kinds of events for which this machine has the programs."""
-    return tuple(kind for kind in EVENTS if kind != "clock" or shutil.which("faketime"))
+    return tuple(kind for kind in EVENTS if kind != "clock" or find_faketime())
+
+
+def find_faketime() -> str:
+    """Return the library by which a program sees another time (Debian: faketime); empty where it is not installed."""
+    return next(map(str, Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), "")
 
 
 def make_event(place: Scene, kind: str, draw: random.Random) -> None:
@@ -194,7 +201,7 @@ def make_event(place: Scene, kind: str, draw: random.Random) -> None:
         process.wait()
     elif kind == "term":
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=_PATIENCE)
     elif kind == "stop":
         seconds = draw.uniform(0.5, _LONGEST_STOP)
         process.send_signal(signal.SIGSTOP)
@@ -205,7 +212,7 @@ def make_event(place: Scene, kind: str, draw: random.Random) -> None:
     elif kind == "clock":
         off = _draw_clock(place, draw)
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=_PATIENCE)
     elif kind == "sessions":
         of_victim = _end_sessions(place, draw)
     else:
@@ -237,8 +244,8 @@ def _part(line: Line, draw: random.Random) -> float:
 def _end_sessions(place: Scene, draw: random.Random) -> set[str]:
     """End three sessions that hold lanes; return the senders of these."""
     query = (
-        "SELECT DISTINCT pid, sender FROM pg_locks JOIN wegly.lanes ON lock = (classid::bigint << 32) | objid::bigint"
-        " WHERE locktype = 'advisory' AND objsubid = 1 AND granted ORDER BY sender"
+        "SELECT DISTINCT pg_locks.pid, sender FROM pg_locks JOIN wegly.lanes ON lock ="
+        " (classid::bigint << 32) | objid::bigint WHERE locktype = 'advisory' AND objsubid = 1 AND granted ORDER BY sender"
     )
     with psycopg.connect(place.cluster.url, autocommit=True) as connection:
         found = connection.execute(query).fetchall()

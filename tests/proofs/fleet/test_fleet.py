@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
-from fleet_events import EVENTS, Event, is_kept, longest_silence, scene, silences, too_fast, trial
+from fleet_events import EVENTS, Event, find_faketime, is_kept, longest_silence, scene, silences, too_fast, trial
 from postgres import NoServer, find_programs
 
 
@@ -13,7 +11,7 @@ from postgres import NoServer, find_programs
 @pytest.mark.parametrize("kinds", [tuple(kind for kind in EVENTS if kind != "clock"), ("clock",)], ids=["all", "clock"])
 def test_nothing_breaks_the_promise(kinds: tuple[str, ...]) -> None:
     """Three workers, six senders, six events: each person once, nothing lost, nobody too fast, few rows to decide."""
-    if "clock" in kinds and shutil.which("faketime") is None:
+    if "clock" in kinds and not find_faketime():
         pytest.skip("faketime is not installed (Debian: apt-get install faketime)")
     try:
         find_programs()
