@@ -244,8 +244,9 @@ def _part(line: Line, draw: random.Random) -> float:
 def _end_sessions(place: Scene, draw: random.Random) -> set[str]:
     """End three sessions that hold lanes; return the senders of these."""
     query = (
-        "SELECT DISTINCT pg_locks.pid, sender FROM pg_locks JOIN wegly.lanes ON lock ="
-        " (classid::bigint << 32) | objid::bigint WHERE locktype = 'advisory' AND objsubid = 1 AND granted ORDER BY sender"
+        "SELECT DISTINCT pg_locks.pid, sender FROM pg_locks JOIN wegly.lanes"
+        " ON lock = (classid::bigint << 32) | objid::bigint"
+        " WHERE locktype = 'advisory' AND objsubid = 1 AND granted ORDER BY sender"
     )
     with psycopg.connect(place.cluster.url, autocommit=True) as connection:
         found = connection.execute(query).fetchall()
