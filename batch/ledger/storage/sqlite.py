@@ -99,6 +99,7 @@ _LAST_UPGRADER = "3bbba84"
 
 _CACHE = "PRAGMA cache_size=-65536"  # 64 MB: keys are random, and a large plan touches every page
 _SMALL_CACHE = "PRAGMA cache_size=-16384"
+_STAGING_PAGES = "PRAGMA temp.page_size=65536"  # a staged row has half a kB, and all are read again by each rule
 _BACKUP_BUSY_SECONDS = 30
 _OLDEST_SQLITE = (3, 35, 0)  # RETURNING
 
@@ -267,6 +268,7 @@ def configure_connections(engine: sa.Engine) -> None:
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA cell_size_check=ON")
         connection.execute(_CACHE)
+        connection.execute(_STAGING_PAGES)
         if sys.platform == "darwin":  # fsync does not reach the disk there
             connection.execute("PRAGMA fullfsync=ON")
             connection.execute("PRAGMA checkpoint_fullfsync=ON")

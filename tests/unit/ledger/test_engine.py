@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from batch.errors import LedgerFailed, LedgerUnusable
 from batch.ledger import FollowScope, Ledger, Owner, StagedRow
+from batch.ledger.storage.engine import database_of
 from batch.ledger.storage.locks import hold, locks_folder
 from batch.ledger.storage.schema import SCHEMA_VERSION
 from batch.ledger.storage.sqlite import open_file
@@ -139,6 +140,17 @@ def test_a_ledger_with_a_view_or_a_trigger_is_refused(tmp_path: Path, poison: st
 
 ADD_NOTE = {SCHEMA_VERSION + 1: lambda connection: connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN note TEXT")}
 """The next version's step, as a change of the tables would bring it."""
+
+
+def test_staged_rows_have_large_pages_and_the_ledger_keeps_its_own(tmp_path: Path) -> None:
+    """Also when the file is rewritten by a connection that has staged."""
+    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
+        with ledger.stage() as staging:
+            staging.add([StagedRow(row=2, key="k")])
+            assert staging._connection.exec_driver_sql("PRAGMA temp.page_size").scalar() == 65536
+        database_of(ledger._engine).rewrite(ledger._engine)
+        with ledger._engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA main.page_size").scalar() == 4096
 
 
 def test_each_step_runs_once_and_keeps_every_entry(tmp_path: Path) -> None:
