@@ -33,7 +33,10 @@ def find_standing_report(
     last = next((run for run in ledger.runs() if run.sheet_key == sheet_key and not run.trial), None)
     if last is None or last.finished is None or last.purged or (as_clean_report and not last.has_clean_report):
         return None
-    tally, folder = ledger.tally(last.run), Path(last.report_dir or "")
+    folder = Path(last.report_dir or "")
+    if not _list_files(folder):  # before all rows are counted
+        return None
+    tally = ledger.tally(last.run)
     files = written_files(folder, last, tally)
     is_worked_on = any(map(RetryFiles(folder).is_changed, folder.glob("retry*.xlsx")))  # then a new one is wanted
     if _as_waiting(tally.reasons) != _as_waiting(reasons) or not files or is_worked_on:
@@ -59,8 +62,11 @@ def _as_waiting(reasons: Mapping[tuple[Outcome, str], int]) -> Counter[tuple[Out
 
 def written_files(folder: Path, run: Run, tally: Tally) -> tuple[Path, ...]:
     """Return the files of the report in a run's folder, as far as it is of the run's end and has the counts of now."""
-    files = (path for path in map(folder.joinpath, _FILES) if path.is_file())
-    return tuple(files) if _is_of(folder, run, tally) else ()
+    return _list_files(folder) if _is_of(folder, run, tally) else ()
+
+
+def _list_files(folder: Path) -> tuple[Path, ...]:
+    return tuple(path for path in map(folder.joinpath, _FILES) if path.is_file())
 
 
 def _is_of(folder: Path, run: Run, tally: Tally) -> bool:
