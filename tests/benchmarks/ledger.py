@@ -98,13 +98,23 @@ def again(folder: Path, rows: int, rounds: int = 1) -> Cost:
 def second_run(folder: Path, rows: int) -> Cost:
     """What a second run costs, and what it cost (`until`) when its plan was written: its log begins then. Counts and
     report come after it."""
-    done = finished(folder, rows)
-    token, reports = folder / "token", folder / "reports"
+    finished(folder, rows)
+    return measured(_run_command(folder), rounds=1, until=str(folder / "reports" / "*" / "run.log"))
+
+
+def idle_run(folder: Path) -> Cost:
+    """What a run costs after that one: nothing has changed, and its report stands."""
+    return measured(_run_command(folder), rounds=1)
+
+
+def _run_command(folder: Path) -> list[str]:
+    """Return the command for the sheet that `finished` made in a folder."""
+    token = folder / "token"
     token.touch(mode=0o600)
     token.write_text("of-nobody-000000", encoding="utf-8")
-    command = [sys.executable, "-m", "batch", "run", str(done.sheet), "-c", str(done.campaign), "--yes", "--json"]
-    command += ["--ledger", done.url, "--base-url", ENDPOINT, "--token-file", str(token), "--reports", str(reports)]
-    return measured(command, rounds=1, until=str(reports / "*" / "run.log"))
+    command = [sys.executable, "-m", "batch", "run", str(folder / "contacts.csv"), "--yes", "--json"]
+    command += ["-c", str(folder / "campaign.toml"), "--ledger", f"sqlite:///{folder / 'ledger.sqlite3'}"]
+    return [*command, "--base-url", ENDPOINT, "--token-file", str(token), "--reports", str(folder / "reports")]
 
 
 class Watch:
@@ -183,13 +193,14 @@ def main() -> None:
         with _folder() as folder:
             checked = again(folder, rows, options.rounds)
         with _folder() as folder:
-            ran = second_run(folder, rows)
+            ran, idle = second_run(folder, rows), idle_run(folder)
         with _folder() as folder:
             first, second = share(folder, rows)
         sys.stdout.write(
             f"{rows:,} rows, all sent before\n"
             f"  check: {_told(checked, rows)}\n"
             f"  run:   {_told(ran, rows)}; to its plan {ran.until:.1f} s CPU, {_each(ran.until, rows)}\n"
+            f"  run, unchanged: {_told(idle, rows)}\n"
             f"  the ledger alone: a first check {_each(first, rows)}, a second run {_each(second, rows)}\n"
         )
         sys.stdout.flush()
