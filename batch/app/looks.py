@@ -41,10 +41,11 @@ class LookPace:
 
     def __init__(self, rate: float) -> None:
         self._apart = 1 / rate
-        self._next = self._until = 0.0
+        self._next = 0.0
+        self._until = 0.0
+        """End of the last pause."""
         self.turn = asyncio.Semaphore(_MOST_READERS)
         """Held by looks that wait for a start, where many may be asked for at once."""
-        """End of the last pause."""
 
     async def slot(self) -> None:
         """Wait for the next free start."""
