@@ -75,7 +75,7 @@ class Promise:
 PROMISES = (
     Promise(figure="check xlsx / pandas+openpyxl", at_most=0.7, says="checking XLSX costs 0.7 of reading it there"),
     Promise(figure="check xlsx MiB", at_most=1000, says="XLSX is checked in less than 1 GB"),
-    Promise(figure="check xlsx us", at_most=60, says="in a minute of CPU a million rows of XLSX are checked"),
+    Promise(figure="check xlsx us", at_most=40, says="in 40 s of CPU a million rows of XLSX are checked"),
     Promise(figure="check csv us", at_most=40, says="in 40 s of CPU a million rows of CSV are checked"),
     Promise(figure="check csv / pandas", at_most=8, says="checking CSV costs 8 of reading it by pandas"),
     Promise(figure="check csv MiB", at_most=300, says="CSV is checked in less than 300 MB"),
@@ -102,7 +102,7 @@ PROMISES = (
     Promise(figure="finished growth", at_most=1.2, says="what checking a finished row costs does not grow"),
     Promise(figure="first growth", at_most=1.2, says="what the ledger costs a row of a first check does not grow"),
     Promise(figure="ledger growth", at_most=1.2, says="what the ledger costs a row of a second run does not grow"),
-    Promise(figure="second run us", at_most=45, says="in 45 s a million finished rows are found to need nothing"),
+    Promise(figure="second run us", at_most=30, says="in 30 s a million finished rows are found to need nothing"),
     Promise(figure="its report us", at_most=60, says="their report is written in a minute of CPU more"),
     Promise(figure="idle run us", at_most=60, says="in a minute a run finds that nothing has changed, and ends"),
     Promise(figure="second run MiB", at_most=300, says="a second run takes less than 300 MB"),
