@@ -22,6 +22,7 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from statistics import median
+from subprocess import DEVNULL
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
@@ -197,11 +198,15 @@ def _fleet(workers: int, seconds: float, rate: float, lanes: int) -> float:
     with scene(senders=senders, rows=round(senders * rate * (seconds + 10)), rate=rate) as place:
         code, output = place.run("submit", "s.csv", "-c", "c.toml", "--yes")
         assert code == 0, output
-        for _worker in range(workers):
-            place.workers.append(place.start("worker", "--lanes", str(lanes), output=None))
-        _wait(lambda: len({each["sender"] for each in place.applied()}) == senders)
-        time.sleep(2.0)
-        return _steady(place, seconds)
+        started = [place.start("worker", "--lanes", str(lanes), output=DEVNULL) for _worker in range(workers)]
+        try:
+            _wait(lambda: len({each["sender"] for each in place.applied()}) == senders)
+            time.sleep(2.0)
+            return _steady(place, seconds)
+        finally:
+            for worker in started:
+                worker.kill()
+                worker.wait()
 
 
 def _steady(place: Scene, seconds: float) -> float:
