@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ SETTINGS = {
     "deadlock_timeout": "50ms",
 }
 _NUMBERS = count(1)
+_WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 class NoServer(Exception):
@@ -128,6 +130,8 @@ def waiting_for_a_standby(cluster: Cluster) -> Iterator[None]:
     names = "ALTER SYSTEM {} synchronous_standby_names"
     cluster.ask(names.format("SET") + " = 'away'")
     cluster.ask("SELECT pg_reload_conf()")
+    while not _commits_wait(cluster):  # the server reads its settings when it comes to it
+        pass
     try:
         yield
     finally:
@@ -135,8 +139,20 @@ def waiting_for_a_standby(cluster: Cluster) -> Iterator[None]:
         cluster.ask("SELECT pg_reload_conf()")
 
 
+def _commits_wait(cluster: Cluster) -> bool:
+    """Make a commit, and return whether it has to wait; then it is let through."""
+    with ThreadPoolExecutor(1) as thread:
+        commit = thread.submit(cluster.ask, "SELECT pg_logical_emit_message(true, 'commit', '')")
+        while not commit.done():
+            if pid := cluster.ask(_WAITING):
+                cluster.ask(f"SELECT pg_cancel_backend({pid})")
+                commit.result()
+                return True
+    return False
+
+
 def until_it_waits(cluster: Cluster) -> int:
     """Return the session whose commit waits."""
-    while not (pid := cluster.ask("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")):
+    while not (pid := cluster.ask(_WAITING)):
         pass
     return int(pid)
