@@ -72,7 +72,7 @@ class ContactLimiter:
     def guarded(self, job: Job) -> Iterator[str]:
         """Yield names of what a claim is judged by that others may change at the same moment."""
         yield f"person {job.person} {self._endpoint}"
-        if self.rules.shared_cap:
+        if self.rules.shared_cap and self.rules.per_24h is not None:
             yield f"account {self._endpoint}"
 
     def cap_refuses(self, connection: sa.Connection, job: Job, now: datetime) -> ClaimRefusal | None:

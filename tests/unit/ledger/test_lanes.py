@@ -19,7 +19,9 @@ from batch.ledger import Ledger, Owner, campaign_lock
 from batch.ledger.send import lane_queue
 from batch.ledger.send.lane_queue import LaneQueue
 from batch.ledger.send.lanes import LOST_AT_MOST
+from batch.model.contact_limits import ContactLimits
 from batch.model.lanes import LaneState
+from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
 
@@ -331,3 +333,17 @@ def test_a_ledger_in_a_file_has_no_lanes_and_loads_nothing_of_them(tmp_path: Any
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
     with Ledger.open(url) as ledger, pytest.raises(LedgerUnusable, match="postgres"):
         ledger.lanes  # noqa: B018 - it raises
+
+
+@pytest.mark.parametrize(("cap", "waits"), [(None, False), (100, True)])
+def test_a_holder_that_stands_still_within_a_claim_halts_others_for_a_shared_cap_alone(
+    postgres: Cluster, cap: int | None, *, waits: bool
+) -> None:
+    """Without a cap a paused machine keeps no other sender from claiming; with one that all share, for the lease."""
+    rules = ContactLimits(shared_cap=True, per_24h=cap)
+    with Ledger.open(new_ledger(postgres)) as ledger:
+        people = ("+5511988887001", "+5511988887002")
+        first, second = (Job(key=each, row=2, sender=SENDER, payload="{}", person=each) for each in people)
+        limiter = ledger.make_limiter(rules, endpoint=ENDPOINT)
+        common = set(limiter.guarded(first)) & set(limiter.guarded(second))
+    assert bool(common) is waits
