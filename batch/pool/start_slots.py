@@ -10,14 +10,14 @@ from batch.pool.stop import StopSignal
 
 CLAIM_LEAD = 0.02
 """Seconds before its slot at which a worker claims, so that the claim's commit does not delay the start."""
-FAST_LEAD = 0.06
+FAST_LEAD = 0.035
 """The same for a fast sender, whose groups of writes are committed further apart."""
 LONGEST_LEAD = 0.2
 """The most by which it follows what claims take: less than the seconds of starts that are made ready ahead."""
 _LATEST = 200
 _RECKONED = 16
 """Claims by which what they take is known, and those after which it is reckoned anew."""
-CLAIMED_TOGETHER = 0.03
+CLAIMED_TOGETHER = 0.02
 """Seconds of slots whose workers claim at the same moment, in one turn of the loop and one commit of the ledger: those
 of a fast sender. A slower one sees what became of a row before it judges the next."""
 HEAD_START = 0.1

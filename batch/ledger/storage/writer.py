@@ -27,9 +27,9 @@ from batch.ledger.storage.errors import is_passing
 V = TypeVar("V")
 R = TypeVar("R")
 _MOST = 512  # writes in one transaction: bounds how long the first of them waits
-_APART, _FAR_APART = 0.01, 0.03
+_APART, _FAR_APART = 0.01, 0.02
 """Seconds between the beginnings of two commits, at the least: more of them, the more there is to write. A claim is
-made 20 ms before its start, that of a fast sender 60 ms."""
+made 20 ms before its start, that of a fast sender 35 ms."""
 _BUSY = 800
 """Writes a second from which commits move apart: who writes less does not wait, for its workers may be few."""
 
