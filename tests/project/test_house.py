@@ -94,7 +94,7 @@ LINES_OF_FEATURES = {
     "one report of a run at a time": 25,
     "claims given back in sets, claims as early as they take, arrays as the server writes them": 109,
     "a loop that wakes less often while a sender is fast": 44,
-    "workers that begin at no unsafe ledger, claims that are taken back after a takeover, lost pooled connections": 11,
+    "workers that begin at no unsafe ledger, claims that are taken back after a takeover, lost pooled connections": 17,
     "looks by workers: first rows that go alone, failed messages that are replaced, some of each sender": 218,
     "claims that a server lacks after a failover": 147,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 585,

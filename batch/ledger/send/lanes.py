@@ -38,10 +38,9 @@ from batch.model.lanes import OPEN_STATES, LaneState, TakenLane
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Run, SenderRun, StopCause
 
-LATE = timedelta(seconds=0.5)
-"""How long after its claim an attempt may have begun of which nothing more is known."""
-_SECOND = 1.05
-"""Of a sender's rate; a little more, since arrivals are not quite as even as starts."""
+_PACED = 1.55
+"""Seconds after the last claim of the holder before: its post may begin half a second later, and the second after that
+belongs to it; a little more, since arrivals are not quite as even as starts."""
 _RECENT = timedelta(seconds=10)
 LOST_AT_MOST = 5
 """Workers that may be lost one after the other in a lane without an outcome in between: what kills them may lie in it,
@@ -191,7 +190,7 @@ class Lanes(LaneReader):
                 if submission.canary is not None:
                     _stop(connection, run.run, values["cause"], first_finding(values["findings"]))
                 return None
-            wait = max(0.0, _seconds_to(latest + LATE, there, at_most=0.0) + _SECOND) if latest else 0.0
+            wait = max(0.0, _seconds_to(latest, there, at_most=0.0) + _PACED) if latest else 0.0
             return TakenLane(
                 epoch=found["epoch"] + 1,
                 submission=submission,

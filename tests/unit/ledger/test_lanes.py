@@ -171,7 +171,7 @@ def test_the_next_holder_goes_on_at_the_pace_of_the_one_before(ledger: Ledger, h
     first.held.close()
     taken = second.take()
     assert taken is not None
-    assert 0.5 < taken.wait <= 1.05
+    assert 1.05 < taken.wait <= 1.55  # what was claimed a moment ago may begin still, half a second later at most
     assert 50 < taken.pause <= 60
     assert (taken.rate, taken.done, taken.errors) == (2.5, 1, 0)
     second.sending(lambda queue: queue.beat(SENDER, None, None))
