@@ -145,6 +145,7 @@ class RowEvaluator:
         if row.errors or refused or type(phone) is tuple or tuple in kinds or any(keys):
             broken = self.columns_used & row.errors.keys()
             phone, *values = self._drop_unreadable(broken, phone, values)
+            keys = [key for reader, key in zip(self._keys, keys, strict=False) if not reader.columns & broken]
             in_order = (phone, self._list_unreadable(row, broken), refused, *values, *keys)
             problems = tuple(chain.from_iterable(found for found in in_order if type(found) is tuple))
         person, notes, dialled = phone if type(phone) is Phone else (None, (), None)

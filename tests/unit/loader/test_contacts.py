@@ -276,6 +276,8 @@ def test_an_unreadable_cell_of_unique_by_makes_the_row_an_error(maker: Maker) ->
     text = HEAD.replace('"boas-vindas"', '"a"\nunique_by = ["Fatura"]') + '[columns]\nwa_contact_id = "Telefone"\n'
     row = SheetRow(number=3, cells=("11988887777", None), errors={"Fatura": error_cell("#N/A")})
     assert _reasons(maker(text, "Telefone", "Fatura").evaluate(row)) == [Reason.CELL_UNREADABLE]
+    broken = SheetRow(number=3, cells=("11988887777", "Â\x80"), errors=row.errors)
+    assert _reasons(maker(text, "Telefone", "Fatura").evaluate(broken)) == [Reason.CELL_UNREADABLE]
 
 
 def test_a_malformed_row_is_not_read_at_all(maker: Maker) -> None:
