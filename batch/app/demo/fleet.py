@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from batch.app.demo.postgres import OWN_GROUP, find_postgres, signals_ignored, start_postgres
 from batch.app.demo.run import SENDERS, samples
@@ -89,6 +89,7 @@ def run_fleet_demo(settings: Settings, watcher: Watcher, *, workers: int, verbos
     None: a second signal ended it. Raises SettingsError where no PostgreSQL is installed, or it does not start.
     """
     postgres = find_postgres()
+    gettempdir()  # it tries the folder by a file, which a signal from now on would leave there
     watcher.start_workers(workers, postgres.version)
     with _closed_whole() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix=DEMO_FOLDER, ignore_cleanup_errors=True)))
