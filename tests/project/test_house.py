@@ -74,7 +74,7 @@ LINES_OF_FEATURES = {
     "the Python API: functions, their options, records that `--json` prints too, frames": 711,
     "words of outcomes, one for each, in screens, pages and workbooks": 24,
     "area codes of several numbers, sentences and days of opt-out, fields that were not filled in": 63,
-    "a cap that counts a person anew before her day ends": 4,
+    "a cap that counts a person anew before her day ends, and beyond it none in doubt": 15,
     "a report in less than a tenth of openpyxl's time, what was not delivered in a module of its own": 27,
     "HTTP loaded only where it is spoken": 33,
     "openpyxl loaded only where a workbook is written, a longer name for dates and numbers": 26,

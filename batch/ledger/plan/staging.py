@@ -229,7 +229,7 @@ class Staging:
 
     def contact_times(self, *, endpoint: str, sender: str | None, since: datetime) -> list[datetime]:
         """Return when each person was last contacted since a moment, sorted. `sender` None: by all senders."""
-        found = read_contact_times(self._connection, endpoint=endpoint, sender=sender, since=since)
+        found, _certain = read_contact_times(self._connection, endpoint=endpoint, sender=sender, since=since)
         return [at for _person, at in found]
 
     # The rows as a report would show them if the run began now

@@ -25,7 +25,7 @@ from batch.ledger.send.contact_limits import (
 )
 from batch.ledger.storage.engine import PreparedStatement, database_of
 from batch.ledger.storage.locks import Owner
-from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
+from batch.ledger.storage.schema import ACCEPTED_STATES, AGAIN, NO_CLAIM, State, is_one_of, messages, restored_values
 from batch.ledger.storage.suppression import suppress_by_code
 from batch.model.messages import Job, campaign_scope, is_loopback
 from batch.model.outcomes import Outcome
@@ -259,7 +259,8 @@ def record_values(ended: Ended, *, known_chat: bool) -> tuple[Outcome, dict[str,
 def note_record(ended: Ended, outcome: Outcome, rules: ContactLimiter) -> None:
     """Count the person from the end of the attempt."""
     until = ended.began + timedelta(milliseconds=ended.duration_ms) if ended.began is not None else None
-    rules.note_end(ended.held.key, None if outcome is Outcome.ERROR else until)
+    is_accepted = outcome.value in ACCEPTED_STATES
+    rules.note_end(ended.held.key, None if outcome is Outcome.ERROR else until, is_certain=is_accepted)
 
 
 def _is_known_chat(connection: sa.Connection, held: Claim, chat_id: str, rules: ContactLimiter) -> bool:

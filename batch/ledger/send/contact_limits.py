@@ -89,16 +89,19 @@ class ContactLimiter:
         """Count the person of a message that was claimed."""
         if quota := self._quota(job.sender):
             self._open[job.key] = job
-            quota.note(job.person, now)
+            quota.note(job.person, now, is_certain=False)
 
-    def note_end(self, key: str, at: datetime | None) -> None:
-        """Count a claimed message from the end of its attempt. `at` None: it certainly sent nothing."""
+    def note_end(self, key: str, at: datetime | None, *, is_certain: bool = False) -> None:
+        """Count a claimed message from the end of its attempt. `at` None: it certainly sent nothing.
+
+        `is_certain`: the API accepted it.
+        """
         job = self._open.pop(key, None)
         if at is None:
             for each in self._quotas.values():
                 each.doubt()
         elif job is not None and (quota := self._quota(job.sender)):
-            quota.note(job.person, at)
+            quota.note(job.person, at, is_certain=is_certain)
 
     def _quota(self, sender: str) -> Quota | None:
         if self.rules.per_24h is None:

@@ -13,7 +13,7 @@ from threading import Lock
 import sqlalchemy as sa
 
 from batch.ledger.storage.engine import database_of
-from batch.ledger.storage.schema import SENT_STATES, State, is_one_of, messages
+from batch.ledger.storage.schema import ACCEPTED_STATES, SENT_STATES, State, is_one_of, messages
 from batch.model.contact_limits import DAY
 
 MARGIN = timedelta(seconds=1)
@@ -29,12 +29,13 @@ _LONGEST = timedelta(hours=1)
 
 def read_contact_times(
     connection: sa.Connection, *, endpoint: str, sender: str | None, since: datetime
-) -> list[tuple[str, datetime]]:
+) -> tuple[list[tuple[str, datetime]], dict[str, datetime]]:
     """Return (person, last contact) of people who have, or may have, a message since a moment, the oldest first.
 
-    `sender` None: of all senders. An attempt counts from its end: by then it was posted at the latest.
+    Beside them the last contact of those who certainly have one. `sender` None: of all senders. An attempt counts from
+    its end: by then it was posted at the latest.
     """
-    columns = (messages.c.endpoint, messages.c.person)
+    columns = (messages.c.endpoint, messages.c.person, messages.c.state)
     now = sa.select(*columns, messages.c.sent_at, messages.c.duration_ms).where(
         is_one_of(messages.c.state, SENT_STATES), messages.c.sent_at > since - _LONGEST
     )
@@ -44,13 +45,16 @@ def read_contact_times(
     if sender is not None:
         now, again = now.where(messages.c.sender == sender), again.where(messages.c.again_sender == sender)
     last: dict[str, datetime] = {}
-    for query in (now, again):
-        for where, person, began, took in connection.execute(query):
+    certain: dict[str, datetime] = {}
+    for query, states in ((now, ACCEPTED_STATES), (again, ())):
+        for where, person, state, began, took in connection.execute(query):
             ended = began + (LATE_POST if took is None else timedelta(milliseconds=took))
             # Compared here: a condition on the endpoint would lead SQLite to an index that reads every message.
             if where == endpoint and ended > last.get(person, since):
                 last[person] = ended
-    return sorted(last.items(), key=lambda each: each[1])
+            if where == endpoint and state in states and ended > certain.get(person, since):
+                certain[person] = ended
+    return sorted(last.items(), key=lambda each: each[1]), certain
 
 
 class Quota:
@@ -64,6 +68,7 @@ class Quota:
         self._endpoint = endpoint
         self._sender = sender
         self._last: OrderedDict[str, datetime] = OrderedDict()
+        self._certain: dict[str, datetime] = {}
         self._read = False
         self._version: tuple[int, int] | None = None
         self._doubtful = False
@@ -75,7 +80,7 @@ class Quota:
             if not self._read or (self._sender is None and self._others_wrote(connection)):
                 self._count(connection, now)
             while self._last and next(iter(self._last.values())) + DAY + MARGIN <= now:
-                self._last.popitem(last=False)
+                self._certain.pop(self._last.popitem(last=False)[0], None)
             if self._free_at(person, now) is not None and self._doubtful:
                 self._count(connection, now)
             return self._free_at(person, now)
@@ -87,7 +92,9 @@ class Quota:
 
     def _free_at(self, person: str, now: datetime) -> datetime | None:
         known = self._last.get(person)
-        if known is not None and now < known + DAY - _CLOSE:
+        # Beyond the cap, where another campaign has left it, one whose message is in doubt might be one more.
+        counted = known if len(self._last) <= self._most else self._certain.get(person)
+        if counted is not None and now < counted + DAY - _CLOSE:
             return None
         others = self._last.values() if known is None else [at for each, at in self._last.items() if each != person]
         if len(others) < self._most:
@@ -95,9 +102,11 @@ class Quota:
         free = next(islice(others, len(others) - self._most, None), None)
         return free + DAY + MARGIN if free is not None and free + DAY + MARGIN > now else None
 
-    def note(self, person: str, now: datetime) -> None:
-        """Count a person whose message was claimed, or came to its end, at that time."""
+    def note(self, person: str, now: datetime, *, is_certain: bool = True) -> None:
+        """Count a person whose message was claimed, or came to its end, at that time; `is_certain`: was accepted."""
         with self._lock:
+            if is_certain:
+                self._certain[person] = now
             self._last[person] = now
             self._last.move_to_end(person)
 
@@ -107,8 +116,8 @@ class Quota:
 
     def _count(self, connection: sa.Connection, now: datetime) -> None:
         since = now - DAY - MARGIN
-        found = read_contact_times(connection, endpoint=self._endpoint, sender=self._sender, since=since)
-        self._last = OrderedDict(found)
+        of_all = read_contact_times(connection, endpoint=self._endpoint, sender=self._sender, since=since)
+        self._last, self._certain = OrderedDict(of_all[0]), of_all[1]
         self._read, self._doubtful = True, False
 
     def _others_wrote(self, connection: sa.Connection) -> bool:

@@ -263,6 +263,20 @@ def test_a_person_needs_a_place_again_shortly_before_her_day_ends(ledger: Ledger
         assert quota.refuses(connection, ANA, ends) == NOON + HOUR + DAY + timedelta(seconds=1)
 
 
+def test_beyond_the_cap_a_person_in_doubt_is_one_more(ledger: Ledger) -> None:
+    """As another campaign may have left it: whom no message reached for certain waits until a place is free."""
+    quota, later = Quota(1, endpoint=ENDPOINT, sender="s1"), NOON + 2 * HOUR
+    with ledger._engine.connect() as connection:
+        assert quota.refuses(connection, ANA, NOON) is None
+        quota.note(ANA, NOON, is_certain=False)
+        assert quota.refuses(connection, ANA, later) is None
+        quota.note(BIA, NOON + HOUR)
+        assert quota.refuses(connection, ANA, later) == NOON + HOUR + DAY + timedelta(seconds=1)
+        assert quota.refuses(connection, BIA, later) is None
+        quota.note(ANA, NOON + HOUR)
+        assert quota.refuses(connection, ANA, later) is None
+
+
 def test_a_person_who_is_reached_again_keeps_her_place_for_longer(ledger: Ledger) -> None:
     """The next one is free a day after the other's message."""
     quota = Quota(2, endpoint=ENDPOINT, sender="s1")
