@@ -62,7 +62,7 @@ LINES_OF_FEATURES = {
     "formulas behind separators in cells, the header of results.csv in line 1": 30,
     "delivery: ids of messages, looks, replies, opt-outs by reply, follow, messages of the sandbox that move": 1182,
     "many worksheets in one parse, a lack of memory by name, encodings of lists, numbers shown": 172,
-    "ledgers with values that no run wrote": 122,
+    "ledgers with values that no run wrote, a file that several programs make": 138,
     "looks of a run: the due ones first, canary and stop by delivery, unreachable people, undelivered again": 732,
     "one person: everything that is known, and its removal": 451,
     "active content of workbooks by the parser, clean reports, a million rows alike": 160,

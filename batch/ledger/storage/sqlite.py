@@ -16,7 +16,7 @@ from batch.errors import LedgerUnusable
 from batch.formatting import from_here
 from batch.i18n import _
 from batch.ledger.storage.engine import Database, connect_to_read, create_tables, execute_by_driver, translate_failures
-from batch.ledger.storage.errors import DAMAGED, remedy_for, remedy_for_code
+from batch.ledger.storage.errors import DAMAGED, remedy_for, remedy_for_code, switch_to_wal
 from batch.ledger.storage.location import refuse_network_folder
 from batch.ledger.storage.locks import Owner, hold, is_in_use, locks_folder
 from batch.ledger.storage.schema import (
@@ -262,11 +262,9 @@ def configure_connections(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # sqlite3's own transactions begin late and commit by themselves
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA trusted_schema=OFF")
-        connection.execute("PRAGMA cell_size_check=ON")
+        switch_to_wal(connection, BUSY_SECONDS)
+        for setting in ("synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "cell_size_check=ON"):
+            connection.execute(f"PRAGMA {setting}")
         connection.execute(_CACHE)
         connection.execute(_STAGING_PAGES)
         if sys.platform == "darwin":  # fsync does not reach the disk there
