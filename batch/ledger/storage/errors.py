@@ -1,8 +1,5 @@
 """Failures of the ledger's location: errors of SQLite and PostgreSQL mapped to remedies for people."""
 
-import sqlite3
-import time
-
 import sqlalchemy as sa
 
 from batch.errors import LedgerFailed
@@ -100,17 +97,3 @@ def translate_failure(error: BaseException, place: str) -> LedgerFailed | None:
     if (remedy := remedy_for(error)) is None:
         return None
     return LedgerFailed(_("The ledger {place} failed: {error}.").format(place=place, error=describe(error)), remedy)
-
-
-def switch_to_wal(connection: sqlite3.Connection, seconds: float) -> None:
-    """Switch a file to WAL. While another connection does so SQLite does not wait, so that it is tried again."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return

@@ -16,8 +16,9 @@ from sqlalchemy.pool import StaticPool
 
 from batch.ledger import Ledger
 from batch.ledger.send.claims import Claim, Ended, Wanted
+from batch.ledger.storage.migrations import migrate
 from batch.ledger.storage.schema import SCHEMA_VERSION
-from batch.ledger.storage.sqlite import configure_connections, migrate
+from batch.ledger.storage.sqlite import configure_connections
 from batch.ledger.storage.writer import Group, Kind, R, V, Writer, deliver
 from simulated.process import PROCESS, Killed, Process
 
