@@ -15,9 +15,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 
-from batch.app.demo.postgres import OWN_GROUP, find_postgres, signals_ignored, start_postgres
+from batch.app.demo.postgres import find_postgres, start_postgres
+from batch.app.demo.processes import (
+    OWN_GROUP,
+    last_line,
+    make_folder,
+    own_environment,
+    signals_deferred,
+    signals_ignored,
+)
 from batch.app.demo.run import SENDERS, samples
 from batch.app.fleet.submit import SubmittedRun, submit
 from batch.app.fleet.watch import RunStatus, watch
@@ -34,7 +41,6 @@ from batch.i18n import _
 from batch.ledger import Ledger
 from batch.model.lanes import LaneState
 from batch.model.outcomes import Outcome
-from batch.model.runs import DEMO_FOLDER
 from batch.sandbox import Faults, SandboxLog, running_sandbox
 
 SHEET, CAMPAIGN = "lojas.csv", "lojas.toml"
@@ -89,10 +95,9 @@ def run_fleet_demo(settings: Settings, watcher: Watcher, *, workers: int, verbos
     None: a second signal ended it. Raises SettingsError where no PostgreSQL is installed, or it does not start.
     """
     postgres = find_postgres()
-    gettempdir()  # it tries the folder by a file, which a signal from now on would leave there
     watcher.start_workers(workers, postgres.version)
     with _closed_whole() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix=DEMO_FOLDER, ignore_cleanup_errors=True)))
+        folder = make_folder(stack)
         sheet, campaign = (Path(shutil.copy(samples() / name, folder)) for name in (SHEET, CAMPAIGN))
         ledger = start_postgres(postgres, stack)
         sandbox = stack.enter_context(running_sandbox(faults=Faults(latency=_LATENCY)))
@@ -145,13 +150,14 @@ class _Fleet:
             while len(opened.lanes.workers()) < self._workers:
                 ended = [process for process in self._running if process.poll() is not None]
                 if ended or time.monotonic() > until:
-                    raise SettingsError(_("A worker of the demo did not start: {why}").format(why=self._last_line()))
+                    why = last_line(sorted(self._folder.glob("worker-*.log")))
+                    raise SettingsError(_("A worker of the demo did not start: {why}").format(why=why))
                 time.sleep(_LOOK)
 
     def _start(self, number: int) -> None:
         # All but one have room for all senders: who is left takes over at once.
         lanes = -(-SENDERS // (self._workers - 1))
-        kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PG", "WEGLY"))}
+        kept = own_environment()
         environment = {
             **kept,
             "PYTHONPATH": os.pathsep.join(filter(None, (str(Path(__file__).parents[3]), kept.get("PYTHONPATH")))),
@@ -159,7 +165,7 @@ class _Fleet:
             "WEGLY_BASE_URL": self._settings.endpoint,
             "WEGLY_BATCH_LEDGER": str(self._settings.ledger),  # not on the command line, which others can read
         }
-        with (self._folder / f"worker-{number}.log").open("wb") as output:
+        with (self._folder / f"worker-{number}.log").open("wb") as output, signals_deferred():
             self._running.append(
                 subprocess.Popen(  # noqa: S603 - this program
                     [sys.executable, "-P", "-m", "batch", "worker", "--lanes", str(lanes)],
@@ -170,11 +176,6 @@ class _Fleet:
                     **OWN_GROUP,
                 )
             )
-
-    def _last_line(self) -> str:
-        texts = (file.read_text("utf-8", errors="replace") for file in sorted(self._folder.glob("worker-*.log")))
-        *_before, last = ["", *(line for text in texts for line in text.splitlines() if line)]
-        return last
 
     def end(self) -> None:
         """Kill those that run. The run has ended, or is thrown away."""

@@ -12,12 +12,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from batch.app.demo.processes import OWN_GROUP, last_line, make_folder, own_environment, signals_ignored
 from batch.errors import SettingsError
 from batch.i18n import _
 from batch.model.runs import DEMO_FOLDER
@@ -132,8 +132,7 @@ def start_postgres(installed: InstalledPostgres, stack: ExitStack) -> str:
 
     It is stopped and removed when `stack` is closed, also after an error. Raises SettingsError when it does not start.
     """
-    remover = TemporaryDirectory(prefix=DEMO_FOLDER, ignore_cleanup_errors=True)
-    server = _Server(installed, Path(stack.enter_context(remover)))
+    server = _Server(installed, make_folder(stack))
     stack.callback(server.stop)
     password = secrets.token_urlsafe(24)
     server.make(password)
@@ -184,12 +183,11 @@ class _Server:
     def _run(self, program: str, *words: object) -> None:
         """Run one of its programs to its end. Raises SettingsError with its last line when it fails."""
         command = [str(self._installed.programs / _file(program)), *map(str, words)]
-        kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PG", "WEGLY"))}
         with self._log.open("ab") as output:  # not a pipe, which the server would keep open
             process = subprocess.Popen(  # noqa: S603 - as above
                 command,
                 cwd=self._folder,
-                env={**kept, "LC_ALL": "C"},
+                env={**own_environment(), "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -209,19 +207,10 @@ class _Server:
 
     def _failure(self) -> SettingsError:
         logs = [file for file in (self._log, self._folder / "server.log") if file.exists()]
-        texts = (file.read_text("utf-8", errors="replace") for file in logs)
-        *_before, line = ["", *(line.strip() for text in texts for line in text.splitlines() if line.strip())]
         problem = _("The PostgreSQL {version} in {folder} does not start for the demo: {line}").format(
-            version=self._installed.version, folder=self._installed.programs, line=line
+            version=self._installed.version, folder=self._installed.programs, line=last_line(logs)
         )
         return SettingsError(problem, _("See that there is room for temporary files, and that it runs otherwise."))
-
-
-OWN_GROUP: Mapping[str, Any] = {
-    "start_new_session": True,
-    "creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-}
-"""Options of a process that Ctrl+C in the terminal is not to reach: the demo itself ends it."""
 
 
 def _server_user() -> dict[str, Any]:
@@ -233,15 +222,3 @@ def _server_user() -> dict[str, Any]:
     with suppress(KeyError):
         return {"user": "postgres", "group": pwd.getpwnam("postgres").pw_gid, "extra_groups": []}
     raise SettingsError(_("PostgreSQL does not run as root."), _("Type the same command as another user."))
-
-
-@contextmanager
-def signals_ignored() -> Iterator[None]:
-    """Let no signal cut a block short: what is being removed must be removed to its end."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
