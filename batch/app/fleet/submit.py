@@ -14,7 +14,6 @@ from batch.app.run import SheetRun
 from batch.app.runs.finish import FinishedRun
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
-from batch.campaign import Campaign
 from batch.chats import Token
 from batch.fleet import LaneJob, enqueue, make_tables
 from batch.ledger import Ledger
@@ -48,8 +47,22 @@ def submit(
     checked: list[Check] = []
 
     def write(ledger: Ledger, planned: Run, check: Check, connection: Any, jobs: Any) -> None:
+        """Write the lanes of the planned run, and their jobs, in the plan's transaction."""
         checked.append(check)
-        _write(run.campaign, settings, choices, token, (ledger, planned, check, connection, jobs))
+        queue = ledger.lanes.queue(settings.endpoint, token.header())
+        ledger.lanes.submit(
+            connection,
+            planned,
+            queue=queue,
+            form=FORM,
+            settings=dump_settings(run.campaign, settings, looks_again=choices.retry_undelivered),
+            jobs=jobs,
+            total=check.to_send,
+            limit=choices.message_limit(run.campaign),
+            first=run.campaign.canary.rows,
+        )
+        driver = ledger.lanes.driver_of(connection)
+        enqueue(driver, queue, [LaneJob(run=planned.run, sender=sender) for sender in jobs])
 
     ended = run.submit(token, watcher, write)
     if isinstance(ended, FinishedRun):
@@ -66,21 +79,3 @@ def submit(
         workers=workers,
         wait_until=checked[0].forecast.closed_until,
     )
-
-
-def _write(campaign: Campaign, settings: Settings, choices: Choices, token: Token, planned: tuple[Any, ...]) -> None:
-    """Write the lanes of a planned run, and their jobs, in the plan's transaction."""
-    ledger, run, check, connection, jobs = planned
-    queue = ledger.lanes.queue(settings.endpoint, token.header())
-    ledger.lanes.submit(
-        connection,
-        run,
-        queue=queue,
-        form=FORM,
-        settings=dump_settings(campaign, settings, looks_again=choices.retry_undelivered),
-        jobs=jobs,
-        total=check.to_send,
-        limit=choices.message_limit(campaign),
-        first=campaign.canary.rows,
-    )
-    enqueue(ledger.lanes.driver_of(connection), queue, [LaneJob(run=run.run, sender=sender) for sender in jobs])

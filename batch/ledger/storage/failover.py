@@ -70,7 +70,7 @@ class ConfirmedClaims:
         timeline = connection.scalar(_TIMELINE)
         if self._timeline is None or timeline in (None, self._timeline):
             return None
-        kept = dict(list(self._claims.items()))
+        kept = dict(list(self._claims.items()))  # at once: writers of other lanes go on adding
         newest = max((claim.at for claim in kept.values()), default=None)
         recent = {key: claim for key, claim in kept.items() if newest and claim.at > newest - _RECENT}
         columns = (messages.c.key, messages.c.claim_run, messages.c.claim_epoch, messages.c.attempts)
