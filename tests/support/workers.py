@@ -7,8 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from batch.app.fleet.worker import serve_lanes
 from batch.app.settings import Settings, Token
+
+
+def point_at(monkeypatch: pytest.MonkeyPatch, ledger: str, url: str) -> None:
+    """Let commands, and workers that are processes, use this ledger and API, with a token."""
+    monkeypatch.setenv("WEGLY_BATCH_LEDGER", ledger)
+    monkeypatch.setenv("WEGLY_BASE_URL", url)
+    monkeypatch.setenv("WEGLY_TOKEN", "anything")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 from delivering_api import DeliveringApi, Fate, delivering, failing
 from office import HALVES, Office, phones
 from postgres import Cluster, new_ledger
-from workers import working
+from workers import point_at, working
 
 from batch.app.fleet import lane
 from batch.app.runs import run_looks
@@ -68,9 +68,7 @@ class Desk:
 @pytest.fixture
 def desk(bare_office: Office, api: DeliveringApi, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> Desk:
     ledger = new_ledger(postgres)
-    monkeypatch.setenv("WEGLY_BATCH_LEDGER", ledger)
-    monkeypatch.setenv("WEGLY_BASE_URL", api.url)
-    monkeypatch.setenv("WEGLY_TOKEN", "anything")
+    point_at(monkeypatch, ledger, api.url)
     return Desk(bare_office, api, ledger)
 
 

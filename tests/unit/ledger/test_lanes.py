@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -287,14 +287,20 @@ def test_a_worker_that_drains_is_not_lost(hold: Callable[[], Holder]) -> None:
         holder.held.close()
 
 
+def change_tables(postgres: Cluster, url: str, *statements: LiteralString) -> None:
+    """Make a ledger that an earlier version has written."""
+    options = f"-c search_path={url.rpartition('=')[2]}"
+    with closing(psycopg.connect(postgres.url, autocommit=True, options=options)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
 def test_tables_of_workers_get_the_columns_that_they_lack(postgres: Cluster) -> None:
     """A run that was submitted before goes on."""
     url = new_ledger(postgres)
     with Ledger.open(url) as ledger:
         submit(ledger, NAME, ("+5511988887001",))
-    options = f"-c search_path={url.rpartition('=')[2]}"
-    with closing(psycopg.connect(postgres.url, autocommit=True, options=options)) as connection:
-        connection.execute("ALTER TABLE lanes DROP COLUMN lost, DROP COLUMN recorded, DROP COLUMN rows")
+    change_tables(postgres, url, "ALTER TABLE lanes DROP COLUMN lost, DROP COLUMN recorded, DROP COLUMN rows")
     with Ledger.open(url) as ledger:
         holder = Holder(ledger)
         taken = holder.take()
@@ -308,11 +314,13 @@ def test_a_ledger_of_the_version_before_gets_lanes(postgres: Cluster) -> None:
     url = new_ledger(postgres)
     with Ledger.open(url) as ledger:
         submit(ledger, NAME, ("+5511988887001",))
-    options = f"-c search_path={url.rpartition('=')[2]}"
-    with closing(psycopg.connect(postgres.url, autocommit=True, options=options)) as connection:
-        connection.execute("DROP TABLE lanes, submissions")
-        connection.execute("ALTER TABLE messages DROP COLUMN claim_epoch")
-        connection.execute("UPDATE meta SET value = '8' WHERE name = 'schema_version'")
+    change_tables(
+        postgres,
+        url,
+        "DROP TABLE lanes, submissions",
+        "ALTER TABLE messages DROP COLUMN claim_epoch",
+        "UPDATE meta SET value = '8' WHERE name = 'schema_version'",
+    )
     with Ledger.open(url) as ledger:
         assert outcomes(ledger) == ["pending"]
         assert ledger.lanes.open_runs() == []
