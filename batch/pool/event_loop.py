@@ -1,4 +1,4 @@
-"""The event loop of a run: timers that fire at their moment, or a few together where many come in a second."""
+"""Event loop of a run: timers that fire on time, and coalesced wakeups for runs of many starts a second."""
 
 import asyncio
 import selectors
@@ -6,30 +6,30 @@ import sys
 import time
 from collections.abc import Callable
 
-from batch.pool.pacing import WAKING
+from batch.pool.pacing import WAKEUP_INTERVAL
 
 
-class GatheringSelector(selectors.DefaultSelector):
-    """Wakes no more often than every `apart` seconds: what comes meanwhile, timers too, is seen at one waking.
+class CoalescingSelector(selectors.DefaultSelector):
+    """Selector that wakes at most every `interval` seconds; events and timers in between are seen at one wakeup.
 
-    To wake a process costs as much CPU as a tenth of a row, and a row has three events of its own.
+    A wakeup costs as much CPU as a tenth of a row, and a row has three events of its own.
     """
 
     def __init__(
         self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         super().__init__()
-        self.apart = 0.0
+        self.interval = 0.0
         """Seconds."""
         self._clock = clock
         self._sleep = sleep
         self._woken = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait as any selector; up to `apart` seconds longer."""
+        """Wait for events as any selector does, up to `interval` seconds longer."""
         if timeout is not None and timeout <= 0:  # the loop has work left
             return super().select(timeout)
-        pause = self._woken + self.apart - self._clock()
+        pause = self._woken + self.interval - self._clock()
         if pause > 0:
             self._sleep(pause)
             timeout = None if timeout is None else max(0.0, timeout - pause)
@@ -38,16 +38,16 @@ class GatheringSelector(selectors.DefaultSelector):
         return found
 
 
-class GatheringLoop(asyncio.SelectorEventLoop):
-    """A loop with that selector."""
+class CoalescingLoop(asyncio.SelectorEventLoop):
+    """Event loop with a `CoalescingSelector`."""
 
     def __init__(self) -> None:
-        self._gathering = GatheringSelector()
-        super().__init__(self._gathering)
+        self._coalescing = CoalescingSelector()
+        super().__init__(self._coalescing)
 
-    def gather(self) -> None:
-        """Wake no more often than starts need it."""
-        self._gathering.apart = WAKING
+    def coalesce(self) -> None:
+        """Wake at most every `WAKEUP_INTERVAL` seconds from now on."""
+        self._coalescing.interval = WAKEUP_INTERVAL
 
 
 def precise_loop(*, selects: bool = False) -> asyncio.AbstractEventLoop:
@@ -57,14 +57,14 @@ def precise_loop(*, selects: bool = False) -> asyncio.AbstractEventLoop:
     The clock of Windows stands still for 15.6 ms at a time, and a loop there fires timers by so much too early.
     """
     on_windows = sys.platform == "win32"
-    loop = asyncio.new_event_loop() if on_windows and not selects else GatheringLoop()
+    loop = asyncio.new_event_loop() if on_windows and not selects else CoalescingLoop()
     if on_windows:
         loop.time = time.perf_counter  # type: ignore[method-assign]
         loop._clock_resolution = time.get_clock_info("perf_counter").resolution  # type: ignore[attr-defined]
     return loop
 
 
-def gather_wakings(loop: asyncio.AbstractEventLoop) -> None:
-    """Let a loop wake less often, for a run of many starts a second. One of another kind stays as it is."""
-    if isinstance(loop, GatheringLoop):
-        loop.gather()
+def coalesce_wakeups(loop: asyncio.AbstractEventLoop) -> None:
+    """Coalesce the wakeups of a loop, for a run of many starts a second. A loop of another kind stays as it is."""
+    if isinstance(loop, CoalescingLoop):
+        loop.coalesce()

@@ -24,8 +24,8 @@ JITTER = 0.002
 """Seconds by which a start may be late for its slot because timers are no finer; the next may come so much closer."""
 FAST = 400.0
 """Starts a second from which those of a moment are claimed, and begun, together."""
-WAKING = 0.004
-"""Seconds between two wakings of a run with a fast sender: its `JITTER`."""
+WAKEUP_INTERVAL = 0.004
+"""Seconds between two wakeups of a run with a fast sender: its `JITTER`."""
 UNEVEN = 0.015
 """Seconds beyond one over which starts are counted at least: the promised rate is that of arrivals at the API, and
 posts do not arrive quite as evenly as they were started."""
@@ -87,7 +87,7 @@ def earliest_start(pace: Pace, starts: Sequence[float]) -> float:
     """
     gap = 1 / pace.rate
     # Timers are no finer than this, so of fast rates a few starts together are held to their gaps.
-    jitter = WAKING if pace.wanted >= FAST else JITTER
+    jitter = WAKEUP_INTERVAL if pace.wanted >= FAST else JITTER
     few = max(1, round(2 * jitter / gap))
     apart = starts[-few] + max(few * gap - jitter, few * gap / 2) if len(starts) >= few else -math.inf
     most = most_in_a_second(pace.wanted)

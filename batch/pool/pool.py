@@ -14,7 +14,7 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.runs import SenderRun, StopCause
 from batch.pool.attempt import AttemptRunner
-from batch.pool.event_loop import gather_wakings
+from batch.pool.event_loop import coalesce_wakeups
 from batch.pool.pacing import FAST
 from batch.pool.ports import ChatsPort, LedgerPort, PoolSettings, Progress
 from batch.pool.sender import SenderPool
@@ -103,7 +103,7 @@ class Pool:
         senders = list(self._runner.ledger.senders())
         settings = replace(self._settings, concurrency=fit_open_files(self._settings.concurrency, len(senders)))
         if settings.rate >= FAST:
-            gather_wakings(asyncio.get_running_loop())
+            coalesce_wakeups(asyncio.get_running_loop())
         for sender in senders:
             if sender not in self._senders:
                 self._senders[sender] = SenderPool(

@@ -13,9 +13,9 @@ from batch.model.runs import StopCause
 
 
 def prove_claims(engine: sa.Engine) -> Finding | None:
-    """Return why nothing may be sent where the ledger's server is another now, and lacks claims of this process.
+    """Stop all runs of workers where the ledger's server is another now, and lacks claims of this process.
 
-    All runs of workers are stopped then, and those claims are `unknown`. Durable on return. None: nothing is missing.
+    Returns the reason, durable on return, with those claims marked `unknown`; None where nothing is missing.
     """
     database = database_of(engine)
     if not isinstance(database, LockingServer):

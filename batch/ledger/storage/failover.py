@@ -1,7 +1,7 @@
-"""A server in another's place: whether it has the claims whose commit was confirmed to this process.
+"""Detection of claims that a server lacks after a failover.
 
 A standby has what its primary wrote up to some moment. One that a commit waits for has all of it; where another takes
-over, claims that were posted may be gone from it, and their messages pending again.
+over, claims whose commit was confirmed may be gone from it, though they were posted, and their messages pending again.
 """
 
 from __future__ import annotations
@@ -37,33 +37,33 @@ class ConfirmedClaim(NamedTuple):
 
 
 class ConfirmedClaims:
-    """The last claims of this process that were confirmed and not given back, of all its lanes, the oldest first."""
+    """Last confirmed claims of this process that were not given back, of all its lanes, the oldest first."""
 
     def __init__(self) -> None:
         self._claims: OrderedDict[str, ConfirmedClaim] = OrderedDict()
         self._timeline: str | None = None
 
     def add(self, key: str, owner: Owner, attempt: int, at: datetime) -> None:
-        """Keep one."""
+        """Add a claim; beyond `_KEPT` the oldest goes."""
         self._claims[key] = ConfirmedClaim(owner, attempt, at)
         if len(self._claims) > _KEPT:
             self._claims.popitem(last=False)
 
     def forget(self, key: str) -> None:
-        """Keep one no more that is about to be given back."""
+        """Remove a claim that is about to be given back."""
         self._claims.pop(key, None)
 
     def note_timeline(self, connection: sa.Connection) -> None:
-        """Note on which server's timeline the claims are made."""
+        """Remember the timeline of the server on which the claims are made."""
         self._timeline = self._timeline or connection.scalar(_TIMELINE)
 
     def accept_timeline(self, connection: sa.Connection) -> None:
-        """Go on with the server as it is now."""
+        """Accept the server's timeline of now, and forget the claims of before."""
         self._timeline = connection.scalar(_TIMELINE)
         self._claims.clear()
 
     def restore(self, connection: sa.Connection) -> datetime | None:
-        """Make those that a new server lacks `unknown`, and return the time of the oldest; None where it has them.
+        """Mark claims that a new server lacks as `unknown`; return the oldest one's time, None without any.
 
         What becomes known of them afterwards is recorded as ever. The caller commits, then accepts the timeline.
         """
@@ -82,13 +82,13 @@ class ConfirmedClaims:
             if there.get(key) != (claim.owner.run, claim.owner.epoch, claim.attempt)
         }
         for key, claim in missing.items():
-            connection.execute(_lost(key, claim))
+            connection.execute(_mark_unknown(key, claim))
         if not missing:
             self._timeline = timeline
         return min((claim.at for claim in missing.values()), default=None)
 
 
-def _lost(key: str, claim: ConfirmedClaim) -> sa.Update:
+def _mark_unknown(key: str, claim: ConfirmedClaim) -> sa.Update:
     owner = claim.owner
     values: dict[str, Any] = {
         "state": State.UNKNOWN.value,
@@ -106,7 +106,7 @@ def _lost(key: str, claim: ConfirmedClaim) -> sa.Update:
 
 
 def seconds_to_prove(connection: sa.Connection, now: datetime) -> float:
-    """Return for how long no lane is to begin, since others may still find claims of theirs missing.
+    """Return the seconds for which no lane may begin, since others may still find claims of theirs missing.
 
     The first that meets a new timeline notes it, with the time. The caller commits.
     """

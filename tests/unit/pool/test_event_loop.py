@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from batch.pool.event_loop import GatheringLoop, GatheringSelector, gather_wakings, precise_loop
+from batch.pool.event_loop import CoalescingLoop, CoalescingSelector, coalesce_wakeups, precise_loop
 
 
 class Time:
@@ -31,18 +31,18 @@ def clock() -> Time:
 
 
 @pytest.fixture
-def selector(clock: Time) -> Iterator[GatheringSelector]:
+def selector(clock: Time) -> Iterator[CoalescingSelector]:
     """One that wakes every 4 ms, with a socket that has something to read."""
-    with closing(GatheringSelector(clock=lambda: clock.now, sleep=clock.sleep)) as made:
+    with closing(CoalescingSelector(clock=lambda: clock.now, sleep=clock.sleep)) as made:
         here, there = socket.socketpair()
         with here, there:
             there.send(b".")
             made.register(here, selectors.EVENT_READ)
-            made.apart = 0.004
+            made.interval = 0.004
             yield made
 
 
-def test_what_comes_soon_after_a_waking_waits_for_the_next(selector: GatheringSelector, clock: Time) -> None:
+def test_what_comes_soon_after_a_waking_waits_for_the_next(selector: CoalescingSelector, clock: Time) -> None:
     """The time of the work in between counts."""
     assert len(selector.select(1.0)) == 1
     assert clock.slept == []
@@ -54,7 +54,7 @@ def test_what_comes_soon_after_a_waking_waits_for_the_next(selector: GatheringSe
     assert len(clock.slept) == 1
 
 
-def test_a_loop_with_work_left_is_not_kept_waiting(selector: GatheringSelector, clock: Time) -> None:
+def test_a_loop_with_work_left_is_not_kept_waiting(selector: CoalescingSelector, clock: Time) -> None:
     """A turn in between is no waking."""
     selector.select(1.0)
     clock.now += 0.001
@@ -64,7 +64,7 @@ def test_a_loop_with_work_left_is_not_kept_waiting(selector: GatheringSelector, 
     assert clock.slept == pytest.approx([0.003])
 
 
-def test_a_timer_that_is_due_meanwhile_waits_no_longer(selector: GatheringSelector, clock: Time) -> None:
+def test_a_timer_that_is_due_meanwhile_waits_no_longer(selector: CoalescingSelector, clock: Time) -> None:
     """The selector returns at once where nothing but the timer is there."""
     selector.select(1.0)
     for key in list(selector.get_map().values()):
@@ -75,17 +75,17 @@ def test_a_timer_that_is_due_meanwhile_waits_no_longer(selector: GatheringSelect
 
 def test_only_a_fast_run_gathers() -> None:
     """A loop of another kind, as a program may have, stays as it is."""
-    with closing(GatheringLoop()) as loop, closing(asyncio.SelectorEventLoop()) as other:
-        assert loop._gathering.apart == 0.0
-        gather_wakings(loop)
-        gather_wakings(other)
-        assert loop._gathering.apart == 0.004
+    with closing(CoalescingLoop()) as loop, closing(asyncio.SelectorEventLoop()) as other:
+        assert loop._coalescing.interval == 0.0
+        coalesce_wakeups(loop)
+        coalesce_wakeups(other)
+        assert loop._coalescing.interval == 0.004
 
 
-def test_no_timer_of_a_gathering_loop_fires_early() -> None:
+def test_no_timer_of_a_coalescing_loop_fires_early() -> None:
     """Starts stay spaced; all timers of a waking fire at it."""
     with closing(precise_loop(selects=True)) as loop:
-        gather_wakings(loop)
+        coalesce_wakeups(loop)
         early: list[float] = []
 
         async def work() -> None:
