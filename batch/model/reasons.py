@@ -217,7 +217,9 @@ class Reason(StrEnum):
         N_("Check the base URL, and look in WhatsApp whether the message is there."),
     )
     RUN_DIED = _explain(
-        "run_died", N_("The run {run} ended while this message was being sent. It may have been sent."), _DECIDE
+        "run_died",
+        N_("The program that was sending this message in the run {run} was lost. It may have been sent."),
+        _DECIDE,
     )
     CUT_OFF = _explain(
         "cut_off", N_("The run was ended at once while this message was being sent. It may have been sent."), _DECIDE
