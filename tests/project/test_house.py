@@ -92,7 +92,7 @@ LINES_OF_FEATURES = {
     "next commands in the ledger that was named, the screen's language, rehearsals outside the hours, run --open": 142,
     "workers: submit, worker, status, watch, cancel; lanes with epochs, beats and leases; a queue": 1530,
     "lanes that are given up, columns that the tables of workers lack, jobs of a lane": 84,
-    "one report of a run at a time": 25,
+    "one report of a run at a time, and a server that restarts meanwhile": 37,
     "claims given back in sets, claims as early as they take, arrays as the server writes them": 109,
     "a loop that wakes less often while a sender is fast": 44,
     "workers that begin at no unsafe ledger, claims that are taken back after a takeover, lost pooled connections": 17,

@@ -19,7 +19,7 @@ from batch.app.runs.progress import Meter, Watcher
 from batch.app.runs.run_looks import looked_lines
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
-from batch.errors import Busy, InputError, SettingsError
+from batch.errors import Busy, InputError, LedgerFailed, LedgerUnusable, SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, sender_lock
 from batch.model.lanes import Lane, LaneState, Submission
@@ -32,6 +32,10 @@ _LOOK = 0.5
 """Seconds between two looks at a run that is watched."""
 _PATIENCE = 60.0
 """Seconds that `cancel` waits for workers to finish what is in flight: their own patience, and what records take."""
+
+
+_AWAY = 60.0
+"""Seconds for which a server may be away that is watched, as while it restarts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +132,7 @@ async def _watch(
 
     with stop_on_signals(signal, on_signal):
         while not is_left:
-            now = await asyncio.to_thread(_status, ledger, name)
+            now = await _wait_for_status(ledger, name, lambda: is_left)
             for outcome, count in now.outcomes.items() if now else ():
                 for _each in range(count - seen[outcome]):
                     watcher.done(0, outcome)
@@ -146,6 +150,18 @@ async def _watch(
                 ending = asyncio.create_task(asyncio.to_thread(end_lanes, ledger, name, signal.cause))
             await asyncio.sleep(_LOOK)
     return False
+
+
+async def _wait_for_status(ledger: Ledger, name: str, is_left: Callable[[], bool]) -> RunStatus | None:
+    """Return how the run stands, once the server answers. Raises LedgerFailed or LedgerUnusable after `_AWAY`."""
+    until = time.monotonic() + _AWAY
+    while True:
+        try:
+            return await asyncio.to_thread(_status, ledger, name)
+        except (LedgerFailed, LedgerUnusable):
+            if is_left() or time.monotonic() > until:
+                raise
+        await asyncio.sleep(_LOOK)
 
 
 def report_end(name: str, settings: Settings) -> FinishedRun:

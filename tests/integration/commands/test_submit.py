@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from postgres import Cluster, new_ledger
 from workers import working
 
+from batch.app.fleet import watch as watching
 from batch.app.fleet.watch import watch
 from batch.app.settings import Settings
 from batch.cli.main import _run as wegly_batch
 from batch.cli.progress import make_watcher
+from batch.errors import WeglyBatchError
 from batch.ledger import Ledger, Owner, sender_lock
 from batch.ledger.send.lanes import LOST_AT_MOST
 from batch.sandbox import RunningSandbox, running_sandbox
@@ -129,6 +132,44 @@ def test_of_two_that_watch_a_run_one_writes_its_report(
     written = metrics.stat().st_mtime_ns
     assert command("watch", run)[0] == 0
     assert metrics.stat().st_mtime_ns == written
+
+
+def test_watching_outlasts_a_restart_of_the_server(
+    command: Command, ledger: str, sandbox: RunningSandbox, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the workers do, who send on: the report is written, and the exit code is the run's."""
+    run, ask = submit(command), watching._status
+    looked, missed, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def note(ledger: Ledger, name: str) -> Any:
+        try:
+            return ask(ledger, name)
+        except WeglyBatchError:
+            missed.set()
+            raise
+        finally:
+            looked.set()
+
+    def restart_and_work() -> None:
+        assert looked.wait(30)
+        postgres.stop()
+        try:
+            assert missed.wait(30)
+        finally:
+            postgres.start()
+        with working(ledger, sandbox.url):
+            ended.wait(60)
+
+    monkeypatch.setattr(watching, "_status", note)
+    with ThreadPoolExecutor(1) as thread:
+        worked = thread.submit(restart_and_work)
+        try:
+            code, out, err = command("watch", run, "--json")
+        finally:
+            ended.set()
+        worked.result()
+    assert code == 0, err
+    assert json.loads(out)["counts"]["success"] == ROWS
 
 
 def test_a_campaign_that_workers_send_is_busy_until_it_is_cancelled(command: Command, sandbox: RunningSandbox) -> None:
