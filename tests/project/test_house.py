@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 BATCH = ROOT / "batch"
 FILES = sorted(BATCH.rglob("*.py"))
 
-MOST_MODULES = 315
+MOST_MODULES = 316
 """230 when the house was rebuilt; then `control_characters` and `mapping/permissions`; `ooxml/schema` and
 `xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` and
 `xlsx/drawings` find room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
@@ -42,8 +42,9 @@ program. `xlsx/retry_workbook` writes by openpyxl what `rows_to_correct` chooses
 PostgreSQL does.
 `fleet` is the queue of workers, `app/fleet` what submits, serves, watches and ends their runs, `model/lanes` their
 records, `send/lanes`, `send/lane_queue`, `read/lanes` and `storage/fleet_tables` their part of the ledger,
-`commands/submit`, `worker`, `watch` and `output/fleet` what a person sees of them. `app/demo` has the demos: `run`,
-`fleet`, and `postgres`, which finds a server and starts it. `pool/event_loop` wakes less often.
+`read/outcome_counts` counts what is new of a run that others send, `commands/submit`, `worker`, `watch` and
+`output/fleet` what a person sees of them. `app/demo` has the demos: `run`, `fleet`, and `postgres`, which finds a
+server and starts it. `pool/event_loop` wakes less often.
 `storage/failover` and `send/proof` find claims that another server lacks; `storage/migrations` was a third of
 `storage/sqlite`, `demo/processes` is what server and workers of a demo share. A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
@@ -91,6 +92,7 @@ LINES_OF_FEATURES = {
     "writes of a group kind by kind, warm connections in turn": 47,
     "next commands in the ledger that was named, the screen's language, rehearsals outside the hours, run --open": 142,
     "workers: submit, worker, status, watch, cancel; lanes with epochs, beats and leases; a queue": 1530,
+    "looks at a run that others send: counts of what is new, their rate, rests": 80,
     "lanes that are given up, columns that the tables of workers lack, jobs of a lane": 84,
     "one report of a run at a time, and a server that restarts meanwhile": 37,
     "claims given back in sets, claims as early as they take, arrays as the server writes them": 109,

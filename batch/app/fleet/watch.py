@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from pathlib import Path
 from batch.app.fleet.lane_settings import load_settings
 from batch.app.fleet.run_end import end_run, sent_by_lanes
 from batch.app.inputs.change_guard import note_stamp
+from batch.app.inputs.staging import utc_now
 from batch.app.report import find_run, rewrite_report
 from batch.app.runs.finish import FinishedRun, notify
 from batch.app.runs.progress import Meter, Watcher
@@ -71,12 +71,14 @@ def fleet_status(name: str | None, settings: Settings) -> FleetStatus:
         )
 
 
-def _status(ledger: Ledger, name: str) -> RunStatus | None:
+def _status(ledger: Ledger, name: str, count: Callable[[], Mapping[Outcome, int]] | None = None) -> RunStatus | None:
+    """Return how a run stands; None: it is gone. `count`: what counts its outcomes while it is open; None: of all."""
     run, submission = ledger.run(name), ledger.lanes.submission(name)
     if run is None or submission is None:
         return None
     lanes = tuple(ledger.lanes.lanes(name))
-    return RunStatus(run=run, submission=submission, outcomes=ledger.lanes.outcomes(name), lanes=lanes)
+    outcomes = count() if count and submission.closed is None else ledger.lanes.outcomes(name)
+    return RunStatus(run=run, submission=submission, outcomes=outcomes, lanes=lanes)
 
 
 def _find(ledger: Ledger, name: str | None) -> tuple[Run, Submission]:
@@ -107,21 +109,26 @@ def watch(
     """
     with Ledger.for_reading(settings.ledger) as ledger:
         run, submission = _find(ledger, name)
-        senders = len(ledger.lanes.lanes(run.run))
-        watcher.begin(Meter(total=submission.total, senders=senders, wanted=(run.wanted_rate or 0.0) * senders))
+        count = ledger.lanes.outcome_counts(run).look
+        watcher.begin(Meter(total=submission.total, before=count()))
         try:
             with asyncio.Runner(loop_factory=precise_loop) as runner:
-                is_ended = runner.run(_watch(ledger, run.run, watcher, on_look, stops=stops))
+                is_ended = runner.run(_watch(ledger, run.run, watcher, on_look, count, stops=stops))
         finally:
             watcher.end()
     return report_end(run.run, settings) if is_ended else None
 
 
 async def _watch(
-    ledger: Ledger, name: str, watcher: Watcher, on_look: Callable[[RunStatus], None], *, stops: bool
+    ledger: Ledger,
+    name: str,
+    watcher: Watcher,
+    on_look: Callable[[RunStatus], None],
+    count: Callable[[], Mapping[Outcome, int]],
+    *,
+    stops: bool,
 ) -> bool:
     """Watch until the run has ended; False: a signal ended the watching, with `stops` a second one."""
-    seen: Counter[Outcome] = Counter()
     signal, is_left, ending, judge = StopSignal(), False, None, None
 
     def on_signal(again: bool) -> None:  # noqa: FBT001 - as `stop_on_signals` calls it
@@ -132,11 +139,9 @@ async def _watch(
 
     with stop_on_signals(signal, on_signal):
         while not is_left:
-            now = await _wait_for_status(ledger, name, lambda: is_left)
-            for outcome, count in now.outcomes.items() if now else ():
-                for _each in range(count - seen[outcome]):
-                    watcher.done(0, outcome)
-                seen[outcome] = max(seen[outcome], count)
+            now = await _wait_for_status(ledger, name, count, lambda: is_left)
+            if now is not None:
+                watcher.meter.take(now.outcomes, wanted=_wanted_rate(now), waits=_seconds_of_rest(now))
             watcher.tick()
             if now is not None and now.submission.judge not in (None, judge):
                 judge = now.submission.judge
@@ -152,12 +157,30 @@ async def _watch(
     return False
 
 
-async def _wait_for_status(ledger: Ledger, name: str, is_left: Callable[[], bool]) -> RunStatus | None:
+def _wanted_rate(status: RunStatus) -> float:
+    """Return the messages a second of the senders that send now, as far as the API lets them."""
+    wanted = status.run.wanted_rate or 0.0
+    sending = (lane for lane in status.lanes if lane.state is LaneState.SENDING and lane.is_held)
+    return sum(min(wanted, lane.rate or wanted) for lane in sending)
+
+
+def _seconds_of_rest(status: RunStatus) -> float:
+    """Return for how long the hours or a cap keep all senders back that have not ended; 0: not all of them."""
+    ends = [lane.next_at for lane in status.lanes if lane.state.is_open]
+    resting = [each for each in ends if each is not None]
+    if not resting or len(resting) < len(ends):
+        return 0.0
+    return max(0.0, (min(resting) - utc_now()).total_seconds())
+
+
+async def _wait_for_status(
+    ledger: Ledger, name: str, count: Callable[[], Mapping[Outcome, int]], is_left: Callable[[], bool]
+) -> RunStatus | None:
     """Return how the run stands, once the server answers. Raises LedgerFailed or LedgerUnusable after `_AWAY`."""
     until = time.monotonic() + _AWAY
     while True:
         try:
-            return await asyncio.to_thread(_status, ledger, name)
+            return await asyncio.to_thread(_status, ledger, name, count)
         except (LedgerFailed, LedgerUnusable):
             if is_left() or time.monotonic() > until:
                 raise

@@ -69,33 +69,42 @@ class Meter:
         senders: int = 1,
         wanted: float = 0.0,
         closed: float = 0.0,
+        before: Mapping[Outcome, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`senders`: how many there are; only when all of them pause does the run. `wanted`: messages a second of all
         of them together, by which the time is reckoned until the true rate is known. `closed`: seconds until the hours
-        begin that are waited for."""
+        begin that are waited for. `before`: outcomes that there are already, at no known rate."""
         self.total = total
         self._senders = max(1, senders)
         self._wanted = wanted
         self._clock = clock
         self._begun = clock()
-        self._counts: Counter[Outcome] = Counter()
-        self._done = 0
+        self._counts = Counter(before or {})
+        self._done = self._counts.total()
         self._untils: dict[str, float] = {}
         self._pause = (self._begun, self._begun + closed)
         """Begin and end of the latest pause of all senders."""
         self._paused = 0.0
         """Seconds of the pauses before it."""
-        self._samples = deque([(0.0, 0)])
+        self._samples = deque([(0.0, self._done)])
         """(seconds worked, messages done)."""
 
     def done(self, outcome: Outcome) -> None:
         """Count the outcome of a message."""
         self._counts[outcome] += 1
         self._done += 1
-        worked = self._worked(self._clock())
-        if worked - self._samples[-1][0] >= _STEP:
-            self._sample(worked)
+        self._measure()
+
+    def take(self, counts: Mapping[Outcome, int], *, wanted: float, waits: float = 0.0) -> None:
+        """Take the outcomes so far of a run that others send. `wanted`: as at the beginning, of the senders that send
+        now. `waits`: seconds for which certainly none does."""
+        self._counts, self._wanted = Counter(counts), wanted
+        self._done = self._counts.total()
+        self._measure()
+        (begin, end), now = self._pause, self._clock()
+        self._pause = (begin, min(end, now))
+        self._extend_pause(now + waits, now)
 
     def pause(self, sender: str, seconds: float) -> None:
         """Note that a sender may not send for so long."""
@@ -137,6 +146,11 @@ class Meter:
             self._paused += end - begin
             self._pause = (since, until)
 
+    def _measure(self) -> None:
+        worked = self._worked(self._clock())
+        if worked - self._samples[-1][0] >= _STEP:
+            self._sample(worked)
+
     def _worked(self, now: float) -> float:
         begin, end = self._pause
         return now - self._begun - self._paused - max(0.0, min(now, end) - begin)
@@ -153,7 +167,7 @@ class Meter:
 
     def _rate(self, worked: float) -> float | None:
         since, done = self._samples[0]
-        if self._done == done or worked <= since:
+        if self._done <= done or worked <= since:
             return None
         return (self._done - done) / (worked - since)
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from batch.ledger.read.outcome_counts import OutcomeCounts
 from batch.ledger.storage.engine import LedgerPart, connect_to_read
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.schema import State, messages
 from batch.model.lanes import OPEN_STATES, Lane, LaneState, Submission
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, findings_from_json
-from batch.model.runs import SenderRun
+from batch.model.runs import Run, SenderRun
 
 WORKER = "wegly-batch worker "
 """Beginning of the name under which a worker's connection is listed by the server."""
@@ -26,6 +27,8 @@ _HOLDERS = sa.text(
 MAY_BE_TAKEN = sa.or_(~lanes.c.kept_back, submissions.c.cause.is_not(None))
 """A lane waits for no others: the first rows of its run are its own, have passed, or have stopped it."""
 IS_OPEN = (submissions.c.run == lanes.c.run, submissions.c.closed.is_(None))
+_SHOWN = [column for column in lanes.c if column is not lanes.c.rows]
+"""All but the jobs, which may be hundreds of thousands."""
 
 
 class LaneReader(LedgerPart):
@@ -61,6 +64,10 @@ class LaneReader(LedgerPart):
         with connect_to_read(self._engine) as connection:
             return {Outcome(state): count for state, count in connection.execute(query) if state not in left}
 
+    def outcome_counts(self, run: Run) -> OutcomeCounts:
+        """Return what counts the same of a run, for one who looks again and again."""
+        return OutcomeCounts(self._engine, run)
+
     def attempts(self, run: str) -> Counter[str]:
         """Count the attempts of each sender at messages that a run has brought to an end."""
         attempts = sa.select(messages.c.sender, sa.func.sum(messages.c.attempts)).where(messages.c.run == run)
@@ -87,7 +94,7 @@ def submission_of(connection: sa.Connection, run: str) -> Submission | None:
 
 
 def read_lanes(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Lane]:
-    query = sa.select(lanes).select_from(lanes.join(submissions, submissions.c.run == lanes.c.run)).where(*which)
+    query = sa.select(*_SHOWN).select_from(lanes.join(submissions, submissions.c.run == lanes.c.run)).where(*which)
     found = connection.execute(query.order_by(lanes.c.run, lanes.c.sender)).mappings().all()
     held = set(connection.execute(_HOLDERS).scalars()) if found else set()
     return [_lane_of(each, is_held=each["lock"] in held) for each in found]

@@ -19,6 +19,7 @@ from workers import working
 
 from batch.app.fleet import watch as watching
 from batch.app.fleet.watch import watch
+from batch.app.runs.progress import RunProgress, Watcher
 from batch.app.settings import Settings
 from batch.cli.main import _run as wegly_batch
 from batch.cli.progress import make_watcher
@@ -134,6 +135,34 @@ def test_of_two_that_watch_a_run_one_writes_its_report(
     assert metrics.stat().st_mtime_ns == written
 
 
+class Note(Watcher):
+    """Notes what a bar would show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[RunProgress] = []
+
+    def tick(self) -> None:
+        self.seen.append(self.meter.look())
+
+
+def test_who_comes_late_is_shown_no_rate_of_what_was_sent_before(
+    command: Command, ledger: str, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """Two senders at 2/s each: half of it is there at the first look, and none of it counts as sent just now."""
+    (tmp_path / "c.toml").write_text(CAMPAIGN.replace("100/s", "2/s"))
+    run, note = submit(command), Note()
+    with working(ledger, sandbox.url):
+        while len(sandbox.log.applied) < ROWS // 2:
+            command("status", run)
+        watch(run, Settings(ledger=ledger, base_url=sandbox.url, reports=tmp_path / "reports"), note)
+    first, *_, last = note.seen
+    assert ROWS // 2 - 2 <= first.done < ROWS == last.done
+    rates = [each.rate for each in note.seen if each.rate is not None]
+    assert max(rates) < 8  # two at a time, half a second apart; before them nothing is known
+    assert any(each.eta for each in note.seen)
+
+
 def test_watching_outlasts_a_restart_of_the_server(
     command: Command, ledger: str, sandbox: RunningSandbox, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,9 +170,9 @@ def test_watching_outlasts_a_restart_of_the_server(
     run, ask = submit(command), watching._status
     looked, missed, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def note(ledger: Ledger, name: str) -> Any:
+    def note(*arguments: Any) -> Any:
         try:
-            return ask(ledger, name)
+            return ask(*arguments)
         except WeglyBatchError:
             missed.set()
             raise

@@ -152,3 +152,41 @@ def test_looking_changes_nothing() -> None:
     run = Sending(total=10)
     run.send(3, rate=1)
     assert run.meter.look() == run.meter.look()
+
+
+def test_who_comes_late_sees_the_rate_of_what_happens_since() -> None:
+    """600 of 1,000 were there already: they say nothing of how fast the rest goes."""
+    clock = Clock()
+    before = {Outcome.SUCCESS: 590, Outcome.ERROR: 10}
+    meter = Meter(total=1000, wanted=20, before=before, clock=clock)
+    now = meter.look()
+    assert (now.done, now.rate, now.eta) == (600, None, 20)
+    for second in range(1, 11):
+        clock.pass_(1)
+        meter.take({Outcome.SUCCESS: 590 + 10 * second, Outcome.ERROR: 10}, wanted=20)
+    now = meter.look()
+    assert (now.done, now.rate, now.eta) == (700, 10, 30)
+
+
+def test_a_row_that_is_corrected_while_others_send_counts_once() -> None:
+    """One to decide that was accepted after all: not more than all of it is done."""
+    clock = Clock()
+    meter = Meter(total=3, clock=clock)
+    for counts in ({Outcome.UNKNOWN: 1}, {Outcome.SUCCESS: 2, Outcome.UNKNOWN: 1}, {Outcome.SUCCESS: 3}):
+        clock.pass_(1)
+        meter.take(counts, wanted=1)
+    now = meter.look()
+    assert (now.done, now.counts[Outcome.SUCCESS], now.counts[Outcome.UNKNOWN], now.eta) == (3, 3, 0, 0)
+
+
+def test_of_what_others_send_no_time_is_told_while_nobody_does() -> None:
+    """Without a worker nothing comes to an end; while the hours keep all back, the time until they begin is known."""
+    clock = Clock()
+    meter = Meter(total=100, clock=clock)
+    meter.take({}, wanted=0)
+    assert meter.look().eta is None
+    meter.take({}, wanted=0, waits=3_600)
+    clock.pass_(600)
+    assert meter.look().waits == 3_000
+    meter.take({Outcome.SUCCESS: 1}, wanted=10)
+    assert meter.look().waits == 0
