@@ -1,6 +1,7 @@
 """`wegly-batch ledger`."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from batch.cli.help_i18n import TranslatedGroup
 from batch.cli.options import SHEET, settings_from, shared_options
 from batch.cli.output import layout
 from batch.cli.terminal import echo, say, show
-from batch.formatting import format_messages, to_json
+from batch.formatting import format_messages, format_moment, to_json
 from batch.i18n import _, ngettext, number
 
 _KILO = 1000
@@ -19,7 +20,7 @@ _KILO = 1000
 
 @click.group("ledger", cls=TranslatedGroup)
 def command() -> None:
-    """Look after the ledger: the file that alone knows who was messaged."""
+    """Look after the ledger: the file or database that alone knows who was messaged."""
 
 
 @command.command("backup")
@@ -52,7 +53,10 @@ def backup(*, file: Path, as_json: bool, **options: Any) -> None:
 @command.command("info")
 @shared_options("ledger", "json")
 def info(*, as_json: bool, **options: Any) -> None:
-    """Show where the ledger is, its id, and what it holds. Changes nothing."""
+    """Show where the ledger is, its id, and what it holds. Changes nothing.
+
+    On a server it tries the address; where no tables are yet, whether the ledger's user may make them.
+    """
     settings = settings_from(options)
     found = describe_ledger(settings)
     if as_json:
@@ -65,6 +69,10 @@ def info(*, as_json: bool, **options: Any) -> None:
 
 def _text(found: LedgerInfo) -> str:
     contents = found.contents
+    if not contents.schema_version:
+        place, words = _("Ledger: {place}"), _("No run was planned in this ledger yet.")
+        made = _("The first `run`, `submit` or `worker` makes its tables.")
+        return "\n".join([place.format(place=found.place), f"{words} {made}"])
     lines = layout.labelled_lines(
         [
             (_("Ledger"), str(found.place)),
@@ -73,10 +81,17 @@ def _text(found: LedgerInfo) -> str:
             (_("Size"), _size(contents.size)),
             (_("Runs"), number(contents.runs)),
             (_("Messages"), number(sum(contents.messages.values()))),
-            *([(_("Purged"), contents.purged)] if contents.purged else []),
+            *([(_("Purged"), _purged(contents.purged))] if contents.purged else []),
         ]
     )
-    return "\n".join([*lines, *(f"  {state:<8}{number(count):>10}" for state, count in contents.messages.items())])
+    counts = [(layout.state_label(state), number(count)) for state, count in contents.messages.items()]
+    width = max((len(label) for label, _count in counts), default=0)
+    return "\n".join([*lines, *(f"  {label:<{width}}{count:>10}" for label, count in counts)])
+
+
+def _purged(when: str) -> str:
+    at = format_moment(datetime.fromisoformat(when).astimezone())
+    return _("{when}, time of this machine").format(when=at)
 
 
 def _json(found: LedgerInfo) -> str:

@@ -30,6 +30,12 @@ def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome,
     return "\n".join(lines)
 
 
+def state_label(state: str) -> str:
+    """The state of a message as a word, and its code."""
+    known = {each.value: each.label for each in Outcome}
+    return known.get(state) or _("being sent ({code})").format(code=state)
+
+
 def step_lines(steps: Iterable[NextStep], *more: tuple[str, str]) -> list[str]:
     """Return what to do next: what it is about, and below it the command to type. `more`: pairs of these."""
     pairs = [(f"{each.title}: {each.words}" if not each.is_slim else each.title, each.commands) for each in steps]

@@ -6,11 +6,11 @@ from datetime import datetime
 from functools import partial
 
 from batch.app.person import Message, PersonReport
+from batch.cli.output.layout import state_label
 from batch.formatting import format_moment, format_rows, to_json
 from batch.i18n import _, ngettext, number
 from batch.model.delivery import STATE_WORDS, Delivery, DeliveryState, failure_text
 from batch.model.messages import command_options
-from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
 from batch.model.phrases import in_english
 from batch.model.reasons import sentence
@@ -78,7 +78,7 @@ def _lines(found: PersonReport) -> Iterator[str]:
 
 def _message_lines(message: Message, at: _At) -> Iterator[str]:
     when = at(message.sent_at) if message.sent_at else _("not sent")
-    yield f"  {when}  {message.campaign}: {_state_label(message.state)}"
+    yield f"  {when}  {message.campaign}: {state_label(message.state)}"
     parts = [
         message.endpoint,
         _("sender {sender}").format(sender=message.sender),
@@ -91,7 +91,7 @@ def _message_lines(message: Message, at: _At) -> Iterator[str]:
         yield "    " + _("waits to be sent, with these values: {values}").format(values=message.payload)
     for decided, who, state in message.decisions:
         words = _("settled as {state} by {who}, {when}")
-        yield "    " + words.format(state=_state_label(state), who=who, when=at(decided))
+        yield "    " + words.format(state=state_label(state), who=who, when=at(decided))
     if message.delivery is not None:
         yield from (f"    {line}" for line in _delivery_lines(message.delivery, at))
     if message.erased:
@@ -110,12 +110,6 @@ def _delivery_lines(delivery: Delivery, at: _At) -> Iterator[str]:
         code, colon, label = delivery.reply.kind.partition(":")
         kind = _(KIND_WORDS.get(code + colon, code + colon)) + label
         yield _("wrote {when}, after our message: {kind}").format(when=at(delivery.reply.at), kind=kind)
-
-
-def _state_label(state: str) -> str:
-    """The state of a message as a word, and its code."""
-    known = {each.value: each.label for each in Outcome}
-    return known.get(state) or _("being sent ({code})").format(code=state)
 
 
 def _forgotten_lines(found: PersonReport) -> Iterator[str]:

@@ -41,7 +41,12 @@ class LedgerContents:
 
 
 def read_contents(database: Database) -> LedgerContents:
-    """Read the figures of a ledger of any version, without changing or creating it. Raises LedgerUnusable."""
+    """Read the figures of a ledger of any version, without changing or creating it. Raises LedgerUnusable.
+
+    A database on a server that has no tables yet is a ledger to be: empty, of version 0.
+    """
+    if database.awaits_tables():
+        return LedgerContents(id="", schema_version=0, counter=0, runs=0, messages={}, purged=None, size=0)
     with database.open_read_only() as connection:
         return _contents(connection, database)
 

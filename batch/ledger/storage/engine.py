@@ -50,6 +50,10 @@ class Database(ABC):
     def exists(self) -> bool:
         """Return whether there is a ledger, without making one."""
 
+    def awaits_tables(self) -> bool:
+        """Return whether it is a database that has no tables of a ledger yet. Raises LedgerUnusable as `open`."""
+        return False
+
     @abstractmethod
     def open(self) -> sa.Engine:
         """Open the ledger, create it when it does not exist, and bring its tables up to date; durable on return.

@@ -42,6 +42,7 @@ _AWAY = N_(
     "See that the ledger's server runs and can be reached from here, then run the same command again: it sends only "
     "what is left."
 )
+CREATE_RIGHTS = N_("Give the ledger's user the right to create a schema in the database, and to write in it.")
 _REMEDIES_OF_SERVER = {
     "08": _AWAY,
     "57P": _AWAY,
@@ -52,7 +53,7 @@ _REMEDIES_OF_SERVER = {
     ),
     "28": N_("Look at the user and the password: PGPASSFILE names their file, WEGLY_BATCH_LEDGER may have them."),
     "3D": N_("Make the database (createdb), or name another one with --ledger."),
-    "42501": N_("Give the ledger's user the right to create a schema in the database, and to write in it."),
+    "42501": CREATE_RIGHTS,
     "53": N_("Free what the ledger's server lacks, then run the same command again: it sends only what is left."),
     "57014": N_("The server ended a statement that took long: run the same command again, it sends only what is left."),
     "58": N_("Look after the disk of the ledger's server, then run the same command again."),

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from batch.errors import LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.engine import Values, connect_to_read, create_tables, translate_failures
-from batch.ledger.storage.errors import describe, remedy_for
+from batch.ledger.storage.errors import CREATE_RIGHTS, describe, remedy_for
 from batch.ledger.storage.fleet_tables import fleet_metadata
 from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
 from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
@@ -59,6 +59,11 @@ _CONNECTING = {
 }
 _NO_STATISTICS = "ALTER TABLE messages ALTER COLUMN sent_at SET STATISTICS 0"
 """By those of a plan nothing was sent, so that a claim's look at a person would read all that was sent since."""
+_HAS_SCHEMA = sa.text("SELECT to_regnamespace(:schema)::text")
+_MAY_CREATE = sa.text(
+    "SELECT CASE WHEN to_regnamespace(:schema) IS NULL THEN has_database_privilege(current_database(), 'CREATE')"
+    " ELSE has_schema_privilege(:schema, 'CREATE') END"
+)
 _WITHOUT = {"hide_parameters": True, "pool_pre_ping": True, "use_native_hstore": False}
 
 
@@ -102,6 +107,20 @@ class PostgresServer(LockingServer):
         """Return whether the database has the tables of a ledger. Raises LedgerUnusable as `open`."""
         with self._connecting() as engine, connect_to_read(engine) as connection:
             return self._read_version(connection) is not None
+
+    def awaits_tables(self) -> bool:
+        """Return whether there are no tables yet. Raises LedgerUnusable where this user may not make them."""
+        with self._connecting() as engine, connect_to_read(engine) as connection:
+            if self._read_version(connection) is not None:
+                return False
+            if not connection.execute(_MAY_CREATE, {"schema": self._schema}).scalar():
+                raise LedgerUnusable(
+                    _("The ledger {path} has no tables yet, and its user may not make them.").format(
+                        path=self.location
+                    ),
+                    _(CREATE_RIGHTS),
+                )
+        return True
 
     def open(self) -> sa.Engine:
         """Open the ledger as `Database.open`."""
@@ -170,7 +189,9 @@ class PostgresServer(LockingServer):
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
             if self._read_version(connection) is None:  # another program may have made them meanwhile
-                connection.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
+                if connection.execute(_HAS_SCHEMA, {"schema": self._schema}).scalar() is None:
+                    # Not "if not exists", which asks for the right also where the schema is there.
+                    connection.execute(sa.schema.CreateSchema(self._schema))
                 locks_table.create(connection)
                 create_tables(connection, _tables(metadata), SCHEMA_VERSION)
                 _tables(fleet_metadata).create_all(connection)

@@ -144,7 +144,7 @@ def test_a_trial_run_says_what_it_would_do_and_does_nothing(office: Office) -> N
     assert {file: file.read_bytes() for file in before} == before
     assert "Purged" not in office.type("ledger", "info")[1]
     assert office.type("purge", "--older-than", "180d")[0] == 0
-    assert "Purged    20" in office.type("ledger", "info")[1]
+    assert "time of this machine" in office.type("ledger", "info")[1]
     assert "There is nothing to remove" in office.type("purge", "--older-than", "180d")[1]
 
 
