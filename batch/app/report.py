@@ -23,7 +23,7 @@ from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.control_characters import show_controls
 from batch.errors import SettingsError, SheetError, WeglyBatchError, nearest
-from batch.i18n import N_, _, describe_os_error
+from batch.i18n import N_, _, describe_os_error, number
 from batch.ledger import Ledger
 from batch.loader import keep_copy
 from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, Run, Tally
@@ -50,11 +50,16 @@ class RunListing:
     runs: tuple[tuple[Run, Tally], ...]
     campaigns: tuple[str, ...]
     """Names of all campaigns that have runs, also where only some runs were asked for."""
+    submitted: frozenset[str] = frozenset()
+    """Those that were given to workers."""
+    timezone: str | None
+    """By whose clock times are shown: of the ledger's latest run; None: it has none."""
 
     @property
     def arrived(self) -> Mapping[str, str]:
         """Delivery of each run that was looked at, as the headline of its report has it."""
-        return {run.run: delivery_headline(tally.delivery, run.timezone) for run, tally in self.runs if tally.delivery}
+        found = ((run, tally.delivery) for run, tally in self.runs if tally.delivery)
+        return {run.run: delivery_headline(delivery, self.timezone or run.timezone) for run, delivery in found}
 
     @property
     def summaries(self) -> list[RunSummary]:
@@ -72,6 +77,8 @@ def list_runs(settings: Settings, *, campaign: str | None = None, limit: int | N
             ledger=ledger.location,
             runs=tuple((run, ledger.tally(run.run)) for run in wanted[:limit]),
             campaigns=tuple(dict.fromkeys(run.campaign for run in runs)),
+            submitted=ledger.lanes.submitted() if ledger.is_on_server else frozenset(),
+            timezone=next((run.timezone for run in runs), None),
         )
 
 
@@ -142,7 +149,10 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
     if name is None:
         return next((run for run in runs if not run.trial), runs[0])
     found = [run for run in runs if run.run == name] or [run for run in runs if run.run.endswith(name)]
-    if len(found) != 1:
+    if len(found) > 1:
+        problem = _("{n} runs have a name that ends in {name!r}.").format(n=number(len(found)), name=name)
+        raise SettingsError(problem, _("Give more of it. `wegly-batch runs` lists them."))
+    if not found:
         hint = nearest(name, [run.run for run in runs])
         problem = _("There is no run {name!r} in the ledger {ledger}{hint}.")
         problem = problem.format(name=name, ledger=ledger.location, hint=hint).replace("?.", "?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,11 +21,11 @@ from batch.app.settings import Settings
 from batch.campaign import load_campaign
 from batch.errors import Busy, InputError, LedgerFailed, LedgerUnusable, SettingsError
 from batch.i18n import _
-from batch.ledger import Ledger, Owner, sender_lock
+from batch.ledger import Ledger, Owner, database_at, sender_lock
 from batch.model.lanes import Lane, LaneState, Submission
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.reasons import sentence
-from batch.model.runs import CAMPAIGN_FILE, Run, SenderRun, StopCause
+from batch.model.runs import CAMPAIGN_FILE, Run, SenderRun, StopCause, Tally
 from batch.pool import NOTHING_SENT, StopSignal, precise_loop, stop_on_signals
 
 _LOOK = 0.5
@@ -47,6 +47,8 @@ class RunStatus:
     outcomes: Mapping[Outcome, int]
     """Messages that it has brought to an end."""
     lanes: tuple[Lane, ...]
+    tally: Tally | None = None
+    """All rows of its sheet as they stand; None: they were not counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,20 +56,41 @@ class FleetStatus:
     """Submitted runs and workers of a ledger."""
 
     ledger: str
-    runs: tuple[RunStatus, ...]
-    workers: tuple[tuple[str, datetime], ...]
+    looked: datetime
+    timezone: str | None
+    """By whose clock times are shown: of the ledger's latest run. None: no run was planned in it yet."""
+    runs: tuple[RunStatus, ...] = ()
+    workers: tuple[tuple[str, datetime], ...] = ()
     """Host, process and version of each that is connected, with the time since when."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelledRun:
+    """A run that was to be ended."""
+
+    run: Run
+    was_over: bool
+    """It had ended before."""
+    is_noted: bool
+    """False: workers are finishing what is in flight still."""
+    tally: Tally
+    """All rows of its sheet as they stand."""
+
+
 def fleet_status(name: str | None, settings: Settings) -> FleetStatus:
-    """Return how the run of that name stands; None: all whose end is not noted."""
+    """Return how the run of that name stands; None: all whose end is not noted. Makes no ledger."""
+    database = database_at(settings.ledger)
+    if name is None and database.file is None and not database.exists():
+        return FleetStatus(ledger=database.location, looked=utc_now(), timezone=None)
     with Ledger.for_reading(settings.ledger) as ledger:
-        lanes = ledger.lanes
-        names = lanes.open_runs() if name is None else [_find(ledger, name)[0].run]
+        names = ledger.lanes.open_runs() if name is None else [_find(ledger, name)[0].run]
+        found = filter(None, [_status(ledger, each) for each in names])
         return FleetStatus(
             ledger=ledger.location,
-            runs=tuple(filter(None, (_status(ledger, each) for each in names))),
-            workers=tuple(lanes.workers()),
+            looked=utc_now(),
+            timezone=next((run.timezone for run in ledger.runs()), None),
+            runs=tuple(replace(each, tally=ledger.tally(each.run.run)) for each in found),
+            workers=tuple(ledger.lanes.workers()),
         )
 
 
@@ -224,16 +247,20 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
     )
 
 
-def cancel(name: str, settings: Settings) -> tuple[Run, bool]:
+def cancel(name: str, settings: Settings, on_wait: Callable[[Run], None] = lambda _run: None) -> CancelledRun:
     """End a run: nothing of it is claimed after 2 seconds, what is in flight is recorded, its rows stay pending.
 
-    Return it, and whether its end is noted; False: workers are finishing what is in flight still.
+    `on_wait` is called where workers have something of it in flight, before they are waited for.
     """
-    with Ledger.open(settings.ledger) as ledger:
+    with Ledger.for_reading(settings.ledger) as ledger:  # where there is none, none is made
         run, submission = _find(ledger, name)
-        if submission.closed is not None:
-            return run, True
-        return run, end_lanes(ledger, run.run, StopCause.INTERRUPTED)
+        was_over = is_noted = submission.closed is not None
+        if not was_over:
+            if any(lane.state is LaneState.SENDING and lane.is_held for lane in ledger.lanes.lanes(run.run)):
+                on_wait(run)
+            is_noted = end_lanes(ledger, run.run, StopCause.INTERRUPTED)
+        ended = ledger.run(run.run) or run
+        return CancelledRun(run=ended, was_over=was_over, is_noted=is_noted, tally=ledger.tally(run.run))
 
 
 def end_lanes(ledger: Ledger, name: str, cause: StopCause) -> bool:

@@ -8,7 +8,7 @@ from batch.app.fleet.watch import cancel, fleet_status, watch
 from batch.app.runs.finish import FinishedRun
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import settings_from, shared_options
-from batch.cli.output.fleet import status_json, status_text
+from batch.cli.output.fleet import cancelled_text, status_json, status_text
 from batch.cli.output.run import alarm_text, summary_text
 from batch.cli.progress import make_watcher
 from batch.cli.terminal import say, show
@@ -51,7 +51,8 @@ def print_end(ended: FinishedRun, *, as_json: bool, quiet: bool) -> None:
 def status_command(*, run: str | None, as_json: bool, **options: Any) -> None:
     """Show how far workers are with RUN, sender by sender. Without RUN: with all that was submitted and has not ended.
 
-    The last characters of a run's name are enough.
+    The last characters of a run's name are enough. Counts are those of all rows of the sheet, as in `runs`; times are
+    those of the latest run's campaign.
     """
     found = fleet_status(run, settings_from(options))
     show(status_json(found) if as_json else status_text(found), as_json=as_json)
@@ -65,11 +66,7 @@ def cancel_command(*, run: str, **options: Any) -> ExitCode:
 
     The last characters of a run's name are enough. Submitting the sheet again sends what is left.
     """
-    ended, is_noted = cancel(run, settings_from(options))
-    name = ended.run
-    if not is_noted:
-        say(_("Nothing more of {run} is sent, and workers still finish what is in flight.").format(run=name))
-        say(_("See how it stands: wegly-batch status {run}").format(run=name))
-        return ExitCode.STOPPED
-    say(_("The run {run} has ended. Its report: wegly-batch report {run}").format(run=name))
-    return ExitCode.DONE
+    words = _("Nothing more of {run} is sent. Waiting for what workers have in flight, a minute at most.")
+    ended = cancel(run, settings_from(options), lambda found: say(words.format(run=found.run)))
+    say(cancelled_text(ended))
+    return ExitCode.DONE if ended.is_noted else ExitCode.STOPPED

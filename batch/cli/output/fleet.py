@@ -1,18 +1,20 @@
-"""Output of `submit` and `status`."""
+"""Output of `submit`, `status` and `cancel`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from batch.app.fleet.watch import FleetStatus, RunStatus
-from batch.cli.output.layout import section
+from batch.app.fleet.watch import CancelledRun, FleetStatus, RunStatus
+from batch.cli.output.layout import count_in_flight, early_end, end_words, rows_line, section, times_line
 from batch.cli.terminal import bold
-from batch.formatting import format_moment, format_rate, to_json
+from batch.formatting import format_moment, format_rate, quote_path, to_json
 from batch.i18n import N_, _, ngettext, number
 from batch.model.lanes import Lane, LaneState, Submission
 from batch.model.outcomes import Outcome
 from batch.model.reasons import advice, sentence
+from batch.model.runs import StopCause
 
 if TYPE_CHECKING:
     from batch.app.fleet.submit import SubmittedRun
@@ -26,6 +28,13 @@ _STATES = {
 }
 
 
+_NOTHING = N_("No run is with workers now. All runs: wegly-batch runs")
+_NEW = N_("No run was planned in this ledger yet.")
+_SOON = timedelta(seconds=10)
+"""Within it workers that may have a run take it."""
+_At = Callable[[datetime], str]
+
+
 def submitted_text(given: SubmittedRun, *, attached: bool = False) -> str:
     """Return what was given to workers, and how to see what becomes of it."""
     name = given.run.run
@@ -33,14 +42,11 @@ def submitted_text(given: SubmittedRun, *, attached: bool = False) -> str:
     senders = ngettext("{n} sender", "{n} senders", given.senders).format(n=number(given.senders))
     lines = [f"{messages.format(n=number(given.messages), senders=senders)}: {name}"]
     if not given.workers:
-        lines.append(
-            _("No worker is connected. Start one, on any machine: wegly-batch worker --ledger {ledger}").format(
-                ledger=given.ledger
-            )
-        )
+        lines.append(_start_worker(given.ledger))
     if given.wait_until is not None:
-        when = format_moment(given.wait_until, given.run.timezone)
-        lines.append(_("Outside the campaign's hours: workers wait until {when}.").format(when=when))
+        when = format_moment(given.wait_until, zone := given.run.timezone)
+        words = _("Outside the campaign's hours: workers wait until {when} ({timezone}).")
+        lines.append(words.format(when=when, timezone=zone))
     if not attached:
         lines.append(_("See how far it is, and write its report: wegly-batch watch {run}").format(run=name))
     return "\n".join(lines)
@@ -59,40 +65,82 @@ def submitted_json(given: SubmittedRun) -> dict[str, object]:
 
 
 def status_text(found: FleetStatus) -> str:
-    """Return each run with its lanes, then the workers, by the clock of the first run where there is one."""
-    parts = ["\n".join(_run_lines(each)) for each in found.runs] or [_("Nothing that was submitted is open.")]
-    zone = found.runs[0].run.timezone if found.runs else None
-    workers = [f"{name}, {format_moment(since if zone else since.astimezone(), zone)}" for name, since in found.workers]
-    parts.append(section(_("Workers, and since when"), workers or [_("none is connected")]))
-    return "\n\n".join([*parts, _("Ledger: {place}").format(place=found.ledger)])
+    """Return each run with its rows and lanes, then the workers."""
+
+    def at(moment: datetime) -> str:
+        return format_moment(moment if found.timezone else moment.astimezone(), found.timezone)
+
+    runs = ["\n".join([*_run_lines(each, at), *_left_lines(each, found)]) for each in found.runs]
+    parts = runs or [_(_NOTHING if found.timezone else _NEW)]
+    workers = [_("{name} since {when}").format(name=name, when=at(since)) for name, since in found.workers]
+    none = _start_worker(found.ledger) if any(map(_is_open, found.runs)) else _("none is connected")
+    parts.append(section(_("Workers"), workers or [none]))
+    times = [times_line(found.timezone)] if found.runs or found.workers else []
+    parts.append("\n".join([_("Ledger: {place}").format(place=found.ledger), *times]))
+    return "\n\n".join(parts)
 
 
-def _run_lines(status: RunStatus) -> Iterator[str]:
+def _start_worker(ledger: str) -> str:
+    words = _("No worker is connected. Start one, on any machine: wegly-batch worker --ledger {ledger}")
+    return words.format(ledger=quote_path(ledger))
+
+
+def _is_open(status: RunStatus) -> bool:
+    return status.submission.closed is None
+
+
+def _run_lines(status: RunStatus, at: _At) -> Iterator[str]:
     run, submission = status.run, status.submission
-    done = sum(status.outcomes.values())
-    yield bold("  ".join([run.run, f"{number(done)}/{number(submission.total)}"]))
-    counts = [
-        f"{outcome.word} {number(status.outcomes[outcome])}" for outcome in Outcome if status.outcomes.get(outcome)
-    ]
-    if submission.closed is not None:
-        counts.append(_("ended {when}").format(when=format_moment(submission.closed, run.timezone)))
-    elif submission.cause is not None:
-        counts.append(_("stopping: {cause}").format(cause=_(submission.cause.replace("_", " "))))
-    yield f"  {run.campaign}" + (f": {', '.join(counts)}" if counts else "")
+    messages = ngettext("{done} of {n} message done", "{done} of {n} messages done", submission.total)
+    done = messages.format(done=number(sum(status.outcomes.values())), n=number(submission.total))
+    yield bold(f"{run.run}  {done}")
+    yield f"  {run.campaign}, {', '.join(_stand(status, at))}"
+    if status.tally is not None:
+        yield f"  {rows_line(status.tally, is_going_on=_is_open(status))}"
     for lane in status.lanes:
-        yield f"  {lane.sender}  {_lane_text(lane, submission, run.timezone)}"
+        yield f"  {lane.sender}  {_lane_text(lane, submission, at)}"
+    if submission.closed is not None:
+        yield "  " + _its_report(run.run)
 
 
-def _lane_text(lane: Lane, submission: Submission, timezone: str) -> str:
+def _left_lines(status: RunStatus, found: FleetStatus) -> Iterator[str]:
+    """Say so where there are workers, which had the time to take a run, and none did."""
+    begun = [since for _name, since in found.workers]
+    lanes = [lane for lane in status.lanes if lane.state.is_open]
+    if not begun or not lanes or found.looked - max(min(begun), status.submission.submitted) < _SOON:
+        return
+    if all(lane.state is LaneState.WAITING and not lane.is_held for lane in lanes):
+        yield "  " + _("Workers are connected, and none has taken it: they are busy, or have another token or address.")
+
+
+def _stand(status: RunStatus, at: _At) -> Iterator[str]:
+    """When it was submitted, and what became of it."""
+    submission = status.submission
+    yield _("submitted {when}").format(when=at(submission.submitted))
+    if submission.closed is not None:
+        how, code = early_end(status.run, submitted=True) or _("ended"), status.run.exit_code
+        words = [how, at(submission.closed)]
+        yield " ".join(words if code is None else [*words, "(" + _("exit {code}").format(code=code) + ")"])
+    elif submission.cause == StopCause.INTERRUPTED:
+        yield _("being cancelled")
+    elif submission.cause is not None:
+        yield _("stopping: {cause}").format(cause=_cause_words(submission.cause))
+
+
+def _cause_words(cause: str) -> str:
+    return _("by `cancel`") if cause == StopCause.INTERRUPTED else _(cause.replace("_", " "))
+
+
+def _lane_text(lane: Lane, submission: Submission, at: _At) -> str:
     parts = [_state_text(lane, submission)]
     if lane.state is LaneState.SENDING and lane.since is not None:
-        parts.append(f"{lane.host}:{lane.pid}, {format_moment(lane.since, timezone)}")
+        parts.append(_("{name} since {when}").format(name=f"{lane.host}:{lane.pid}", when=at(lane.since)))
     if lane.state is LaneState.RESTING and lane.next_at is not None:
-        parts.append(_("until {when}").format(when=format_moment(lane.next_at, timezone)))
+        parts.append(_("until {when}").format(when=at(lane.next_at)))
     if lane.rate is not None and lane.state.is_open:
         parts.append(format_rate(float(f"{lane.rate:.3g}")))
     if lane.sent.cause is not None:
-        parts.append(_(lane.sent.cause.replace("_", " ")))
+        parts.append(_cause_words(lane.sent.cause))
     if lane.finding is not None:
         parts += filter(None, (sentence(lane.finding), advice(lane.finding)))
     if lane.taken_over:
@@ -123,12 +171,36 @@ def status_json(found: FleetStatus) -> str:
             "cause": each.submission.cause,
             "total": each.submission.total,
             "counts": {outcome.value: count for outcome, count in each.outcomes.items()},
+            "rows": {outcome.value: each.tally.counts[outcome] for outcome in Outcome} if each.tally else None,
+            "in_flight": count_in_flight(each.tally) if each.tally else None,
+            "exit_code": each.run.exit_code,
             "lanes": [_lane_json(lane) for lane in each.lanes],
         }
         for each in found.runs
     ]
     workers = [{"name": name, "since": since} for name, since in found.workers]
     return to_json({"ledger": found.ledger, "runs": runs, "workers": workers})
+
+
+def cancelled_text(ended: CancelledRun) -> str:
+    """Return how a run stands that was to be ended, and what to do next."""
+    name = ended.run.run
+    if not ended.is_noted:
+        return "\n".join(
+            [
+                _("Nothing more of {run} is sent, and workers still finish what is in flight.").format(run=name),
+                _("See how it stands: wegly-batch status {run}").format(run=name),
+            ]
+        )
+    words = _("The run {run} had ended before: {end}.") if ended.was_over else _("The run {run} has ended: {end}.")
+    lines = [words.format(run=name, end=end_words(ended.run, submitted=True)), rows_line(ended.tally)]
+    if ended.tally.counts[Outcome.PENDING]:
+        lines.append(_("Submit the sheet again, and what waits is sent."))
+    return "\n".join([*lines, _its_report(name)])
+
+
+def _its_report(run: str) -> str:
+    return _("Its report: wegly-batch report {run}").format(run=run)
 
 
 def _lane_json(lane: Lane) -> dict[str, object]:

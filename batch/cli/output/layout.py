@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from batch.cli.terminal import bold
 from batch.formatting import format_rows
-from batch.i18n import _, number
+from batch.i18n import N_, _, number
 from batch.model.delivery import DeliveryCounts
 from batch.model.messages import command_options
-from batch.model.outcomes import Outcome
+from batch.model.outcomes import ExitCode, Outcome
 from batch.model.reasons import Reason, general_sentence
 from batch.model.replies import describe_undecided
-from batch.model.runs import NextStep, Run, rank_reasons
+from batch.model.runs import NextStep, Run, Tally, rank_reasons
 from batch.model.sheets import SheetInfo
 
 
@@ -30,10 +30,54 @@ def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome,
     return "\n".join(lines)
 
 
+def rows_line(tally: Tally, *, is_going_on: bool = False) -> str:
+    """`60 rows: Accepted 38, Fix 14, Waiting 8`, with the outcomes that occur; they add up.
+
+    `is_going_on`: a row in flight is counted as that, and is not to decide yet.
+    """
+    in_flight = count_in_flight(tally) if is_going_on else 0
+    counts = {**tally.counts, Outcome.UNKNOWN: tally.counts[Outcome.UNKNOWN] - in_flight}
+    parts = [f"{outcome.word} {number(counts[outcome])}" for outcome in Outcome if counts[outcome]]
+    parts += [_("in flight {n}").format(n=number(in_flight))] if in_flight else []
+    return ": ".join(filter(None, (format_rows(tally.rows), ", ".join(parts))))
+
+
 def state_label(state: str) -> str:
     """The state of a message as a word, and its code."""
     known = {each.value: each.label for each in Outcome}
     return known.get(state) or _("being sent ({code})").format(code=state)
+
+
+def count_in_flight(tally: Tally) -> int:
+    """Count the rows that are being sent, or whose program died over it: they are among those to decide."""
+    return tally.reasons.get((Outcome.UNKNOWN, Reason.IN_FLIGHT.value), 0)
+
+
+_EARLY = {
+    ExitCode.STOPPED: N_("stopped early"),
+    ExitCode.INTERRUPTED: N_("ended by Ctrl+C"),
+    ExitCode.TERMINATED: N_("ended by a signal"),
+}
+
+
+def early_end(run: Run, *, submitted: bool) -> str:
+    """Return in words how a run ended before its rows were done; empty where it did not. `submitted`: to workers."""
+    if submitted and run.exit_code == ExitCode.INTERRUPTED:
+        return _("cancelled")
+    return _(_EARLY[ExitCode(run.exit_code)]) if run.exit_code in _EARLY else ""
+
+
+def end_words(run: Run, *, submitted: bool) -> str:
+    """Return how a run ended, with its exit code; or that it has none, and why. `submitted`: as of `early_end`."""
+    if run.exit_code is None:
+        return _("given to workers, not ended") if submitted else _("not ended, or killed")
+    code, early = _("exit {code}").format(code=run.exit_code), early_end(run, submitted=submitted)
+    return f"{early} ({code})" if early else code
+
+
+def times_line(timezone: str | None) -> str:
+    """Say by whose clock times are shown; None: this machine's."""
+    return _("Times of {timezone}").format(timezone=timezone) if timezone else _("Times of this machine")
 
 
 def step_lines(steps: Iterable[NextStep], *more: tuple[str, str]) -> list[str]:

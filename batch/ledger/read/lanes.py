@@ -39,6 +39,11 @@ class LaneReader(LedgerPart):
         with connect_to_read(self._engine) as connection:
             return submission_of(connection, run)
 
+    def submitted(self) -> frozenset[str]:
+        """Return the names of all runs that were given to workers."""
+        with connect_to_read(self._engine) as connection:
+            return frozenset(connection.execute(sa.select(submissions.c.run)).scalars())
+
     def lanes(self, run: str) -> list[Lane]:
         """Return the lanes of a run, by the sender's id."""
         with connect_to_read(self._engine) as connection:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from office import Office, phones
 
+from batch.app.report import RunListing
 from batch.cli.commands.runs import no_runs_text, runs_text
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run, Tally
@@ -22,6 +25,13 @@ RUN = Run(
     started=datetime(2026, 11, 3, 13, 0, tzinfo=UTC),
     exit_code=3,
 )
+END = "  03/11/2026 10:00, boas-vindas-novembro, {}"
+
+
+def listing(*found: tuple[Run, Tally], submitted: frozenset[str] = frozenset()) -> RunListing:
+    return RunListing(ledger="l", runs=found, campaigns=(), submitted=submitted, timezone="America/Sao_Paulo")
+
+
 TALLY = Tally(counts={**dict.fromkeys(Outcome, 0), Outcome.SUCCESS: 1200, Outcome.ERROR: 2}, reasons={})
 
 
@@ -64,6 +74,13 @@ def test_runs_of_one_campaign_and_the_newest_few(office: Office) -> None:
     assert json.loads(office.type("runs", "--campaign", "gama", "--json")[1]) == []
 
 
+def test_an_end_of_a_name_that_several_runs_have_is_not_enough(office: Office) -> None:
+    """It is not said that there is no such run."""
+    for name in ("alfa", "beta"):
+        office.run(office.sheet(phones(1)), office.campaign(name=name))
+    assert "2 runs have a name that ends in ''. Give more of it." in " ".join(office.refused("report", "").split("\n"))
+
+
 def test_an_empty_ledger_has_no_runs(office: Office) -> None:
     """And that is no error."""
     assert office.type("runs")[:2] == (0, "There are no runs yet.\n")
@@ -73,16 +90,16 @@ def test_an_empty_ledger_has_no_runs(office: Office) -> None:
 
 def test_a_table_is_for_who_has_room_for_it() -> None:
     """At 80 and 40 columns each run has a few lines of its own, and none is longer."""
-    wide = runs_text([(RUN, TALLY)], columns=200)
-    assert wide == runs_text([(RUN, TALLY)])
+    wide = runs_text(listing((RUN, TALLY)), 200)
+    assert wide == runs_text(listing((RUN, TALLY)))
     assert len(wide.splitlines()) == 2
     for columns in (80, 40):
-        lines = runs_text([(RUN, TALLY), (RUN, TALLY)], columns=columns).splitlines()
+        lines = runs_text(listing((RUN, TALLY), (RUN, TALLY)), columns).splitlines()
         assert [line for line in lines if len(line) > columns and " " in line.strip()] == []
         assert lines[0] == RUN.run
         assert lines.count(RUN.run) == 2
-    assert runs_text([(RUN, TALLY)], columns=80).splitlines()[1:] == [
-        "  03/11/2026 10:00, boas-vindas-novembro, exit 3",
+    assert runs_text(listing((RUN, TALLY)), 80).splitlines()[1:] == [
+        END.format("exit 3"),
         "  1,202 rows: Accepted 1,200, Fix 2",
     ]
 
@@ -98,6 +115,22 @@ def test_a_run_that_has_not_ended_says_so() -> None:
         version="",
         started=datetime(2026, 11, 3, 13, 0, tzinfo=UTC),
     )
-    assert runs_text([(going, TALLY)]).splitlines()[1].split()[-1] == "-"
-    assert "c" * 27 + "\N{HORIZONTAL ELLIPSIS}" in runs_text([(going, TALLY)])
-    assert "not ended, or killed" in runs_text([(going, TALLY)], columns=60)
+    assert runs_text(listing((going, TALLY))).splitlines()[1].split()[-1] == "-"
+    assert "c" * 27 + "\N{HORIZONTAL ELLIPSIS}" in runs_text(listing((going, TALLY)))
+    assert "not ended, or killed" in runs_text(listing((going, TALLY)), 60)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(130, "cancelled"), (143, "ended by a signal"), (5, "stopped early"), (None, "given to workers")],
+)
+def test_a_run_that_ended_before_its_rows_were_done_says_how(code: int | None, words: str) -> None:
+    """At any width: its counts may be those of a later run. One that was not given to workers was ended by Ctrl+C."""
+    run = replace(RUN, exit_code=code)
+    given = listing((run, TALLY), submitted=frozenset({run.run}))
+    assert runs_text(given).splitlines()[2].startswith(f"  {words}")
+    assert words in runs_text(given, 80).splitlines()[1]
+    own = runs_text(listing((run, TALLY)), 80).splitlines()[1]
+    assert own == END.format(
+        {130: "ended by Ctrl+C (exit 130)", None: "not ended, or killed"}.get(code, f"{words} (exit {code})")
+    )
