@@ -257,7 +257,7 @@ def database_at(url: str | None = None) -> Database:
             _("Write sqlite:///path/to/ledger.sqlite3 (three slashes, then the path)."),
         ) from None
     backend = parsed.get_backend_name()
-    if backend == "postgresql":
+    if backend in ("postgresql", "postgres"):  # as many providers write it
         from batch.ledger.storage.postgres import PostgresServer  # noqa: PLC0415 - its driver takes half a second
 
         return PostgresServer(parsed)

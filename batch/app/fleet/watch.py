@@ -60,8 +60,8 @@ class FleetStatus:
     timezone: str | None
     """By whose clock times are shown: of the ledger's latest run. None: no run was planned in it yet."""
     runs: tuple[RunStatus, ...] = ()
-    workers: tuple[tuple[str, datetime], ...] = ()
-    """Host, process and version of each that is connected, with the time since when."""
+    workers: tuple[tuple[str, datetime | None], ...] = ()
+    """Host, process and version of each that is connected, with the time since when; None: hidden from this user."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

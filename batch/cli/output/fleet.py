@@ -72,7 +72,8 @@ def status_text(found: FleetStatus) -> str:
 
     runs = ["\n".join([*_run_lines(each, at), *_left_lines(each, found)]) for each in found.runs]
     parts = runs or [_(_NOTHING if found.timezone else _NEW)]
-    workers = [_("{name} since {when}").format(name=name, when=at(since)) for name, since in found.workers]
+    words = _("{name} since {when}")
+    workers = [words.format(name=name, when=at(since)) if since else name for name, since in found.workers]
     none = _start_worker(found.ledger) if any(map(_is_open, found.runs)) else _("none is connected")
     parts.append(section(_("Workers"), workers or [none]))
     times = [times_line(found.timezone)] if found.runs or found.workers else []
@@ -105,7 +106,7 @@ def _run_lines(status: RunStatus, at: _At) -> Iterator[str]:
 
 def _left_lines(status: RunStatus, found: FleetStatus) -> Iterator[str]:
     """Say so where there are workers, which had the time to take a run, and none did."""
-    begun = [since for _name, since in found.workers]
+    begun = [since for _name, since in found.workers if since]
     lanes = [lane for lane in status.lanes if lane.state.is_open]
     if not begun or not lanes or found.looked - max(min(begun), status.submission.submitted) < _SOON:
         return
@@ -139,15 +140,18 @@ def _lane_text(lane: Lane, submission: Submission, at: _At) -> str:
         parts.append(_("until {when}").format(when=at(lane.next_at)))
     if lane.rate is not None and lane.state.is_open:
         parts.append(format_rate(float(f"{lane.rate:.3g}")))
-    if lane.sent.cause is not None:
+    if lane.sent.cause is not None and lane.finding is None:
         parts.append(_cause_words(lane.sent.cause))
-    if lane.finding is not None:
-        parts += filter(None, (sentence(lane.finding), advice(lane.finding)))
     if lane.taken_over:
         parts.append(
             ngettext("taken over once", "taken over {n} times", lane.taken_over).format(n=number(lane.taken_over))
         )
-    return "; ".join(parts)
+    words = "; ".join(parts)
+    return (
+        words
+        if lane.finding is None
+        else " ".join([f"{words}.", sentence(lane.finding), advice(lane.finding)]).rstrip()
+    )
 
 
 def _state_text(lane: Lane, submission: Submission) -> str:

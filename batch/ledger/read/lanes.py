@@ -79,8 +79,11 @@ class LaneReader(LedgerPart):
         with connect_to_read(self._engine) as connection:
             return Counter({sender: int(n) for sender, n in connection.execute(attempts.group_by(messages.c.sender))})
 
-    def workers(self) -> list[tuple[str, datetime]]:
-        """Return the name of each worker that is connected, with the time since when."""
+    def workers(self) -> list[tuple[str, datetime | None]]:
+        """Return the name of each worker that is connected, with the time since when.
+
+        None: the server shows it to the worker's own user and to members of pg_read_all_stats alone.
+        """
         query = sa.text(
             "SELECT application_name, min(backend_start) AS since FROM pg_stat_activity WHERE application_name LIKE"
             " :name AND datname = current_database() GROUP BY application_name ORDER BY since"

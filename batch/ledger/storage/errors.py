@@ -42,6 +42,10 @@ _AWAY = N_(
     "See that the ledger's server runs and can be reached from here, then run the same command again: it sends only "
     "what is left."
 )
+_REFUSED = N_(
+    "The server answers, and refuses the connection: look at the user, the password (PGPASSFILE names their file, "
+    "WEGLY_BATCH_LEDGER may have them) and the name of the database, which createdb makes."
+)
 CREATE_RIGHTS = N_("Give the ledger's user the right to create a schema in the database, and to write in it.")
 _REMEDIES_OF_SERVER = {
     "08": _AWAY,
@@ -51,8 +55,8 @@ _REMEDIES_OF_SERVER = {
         "The server only reads now: after a failover name the new primary with --ledger, then run the same command "
         "again: it sends only what is left."
     ),
-    "28": N_("Look at the user and the password: PGPASSFILE names their file, WEGLY_BATCH_LEDGER may have them."),
-    "3D": N_("Make the database (createdb), or name another one with --ledger."),
+    "28": _REFUSED,
+    "3D": _REFUSED,
     "42501": CREATE_RIGHTS,
     "53": N_("Free what the ledger's server lacks, then run the same command again: it sends only what is left."),
     "57014": N_("The server ended a statement that took long: run the same command again, it sends only what is left."),
@@ -71,10 +75,15 @@ def remedy_for(error: BaseException | None) -> str | None:
     name = getattr(error, "sqlite_errorname", None)
     if isinstance(name, str):
         return remedy_for_code("_".join(name.split("_")[:2])) or None
-    # psycopg gives no code where the server could not be reached, or was lost.
-    state = getattr(error, "sqlstate", "") or ("08" if type(error).__name__ == "OperationalError" else "")
+    state = getattr(error, "sqlstate", "") or (_state_of(error) if type(error).__name__ == "OperationalError" else "")
     found = [remedy for begin, remedy in _REMEDIES_OF_SERVER.items() if state.startswith(begin)]
     return _(found[-1]) if found and hasattr(error, "sqlstate") else None
+
+
+def _state_of(error: BaseException | None) -> str:
+    """Return the class of an error that psycopg gives no code: a connection was not made, or lost."""
+    was_refused = str(error).startswith("connection failed:") and "FATAL:" in str(error)  # in any language
+    return "28" if was_refused else "08"
 
 
 def describe(error: BaseException | None) -> str:

@@ -33,12 +33,11 @@ def shared(office: Office, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def as_ana(postgres: Cluster) -> Iterator[str]:
-    """The address of a ledger, for a user who may make no schema."""
-    database, _, rest = new_ledger(postgres).partition("wegly@")
+def as_ana(shared: Office, postgres: Cluster) -> Iterator[str]:
+    """The address of the ledger, for a user who may make no schema."""
     postgres.ask("CREATE ROLE ana LOGIN")
     try:
-        yield f"{database}ana@{rest}"
+        yield ledger().replace("wegly@", "ana@")
     finally:
         postgres.ask("DROP OWNED BY ana")
         postgres.ask("DROP ROLE ana")
@@ -103,6 +102,18 @@ def test_who_may_not_make_the_tables_is_told_before_a_run(
     assert NEW in told(shared, "ledger", "info")
     send(shared, submit(shared))
     assert "Accepted (success)         8" in told(shared, "ledger", "info")
+
+
+def test_who_may_only_read_sees_how_it_stands(shared: Office, as_ana: str, postgres: Cluster) -> None:
+    """As a program does that watches over it; the server does not tell such a user since when workers are there."""
+    run, schema = submit(shared), as_ana.rpartition("=")[2]
+    postgres.ask(f"GRANT USAGE ON SCHEMA {schema} TO ana")
+    postgres.ask(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO ana")
+    with working(ledger(), shared.sandbox.url):
+        text = told(shared, "status", run, "--ledger", as_ana)
+        assert json.loads(told(shared, "status", "--json", "--ledger", as_ana))["workers"][0]["since"] is None
+    assert f":{os.getpid()} " in text
+    assert "11 rows: " in text
 
 
 def test_the_counts_of_a_run_are_those_of_its_sheet(shared: Office) -> None:

@@ -265,6 +265,7 @@ def test_a_sender_in_whose_rows_workers_are_lost_keeps_no_worker_from_the_others
     status = command("status", run)[1]
     assert words in status
     assert "submit the sheet again" in status
+    assert ".; " not in status
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGTERM to a process")

@@ -93,6 +93,20 @@ def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
         Ledger.open(f"postgresql://wegly@/postgres?host={tmp_path}")
 
 
+@pytest.mark.parametrize(("good", "bad"), [("wegly@", "nobody@"), ("/postgres?", "/nothing?")])
+def test_a_server_that_refuses_the_connection_is_not_called_away(url: str, good: str, bad: str) -> None:
+    """User, password or database are wrong, for which the driver has no code; the server's words say which."""
+    with pytest.raises(LedgerUnusable, match=r"does not exist\. The server answers, and refuses the connection"):
+        Ledger.open(url.replace(good, bad))
+
+
+def test_an_address_may_begin_as_many_providers_write_it(url: str) -> None:
+    """It is the same ledger."""
+    short = url.replace("postgresql://", "postgres://")
+    Ledger.open(short).close()
+    assert (database_at(url).exists(), database_at(short).location) == (True, database_at(url).location)
+
+
 @pytest.mark.parametrize("schema", ["Wegly", "a b", "x,public"])
 def test_a_schema_has_a_plain_name(schema: str) -> None:
     """It is a part of each session's options."""
