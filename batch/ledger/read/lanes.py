@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.read.outcome_counts import OutcomeCounts
-from batch.ledger.storage.engine import LedgerPart, connect_to_read
+from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.schema import State, messages
 from batch.model.lanes import OPEN_STATES, Lane, LaneState, Submission
@@ -18,8 +18,6 @@ from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, findings_from_json
 from batch.model.runs import Run, SenderRun
 
-WORKER = "wegly-batch worker "
-"""Beginning of the name under which a worker's connection is listed by the server."""
 _HOLDERS = sa.text(
     "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND"
     " granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -85,12 +83,13 @@ class LaneReader(LedgerPart):
         None: the server shows it to the worker's own user and to members of pg_read_all_stats alone.
         """
         query = sa.text(
-            "SELECT application_name, min(backend_start) AS since FROM pg_stat_activity WHERE application_name LIKE"
-            " :name AND datname = current_database() GROUP BY application_name ORDER BY since"
+            "SELECT application_name, min(backend_start) AS since FROM pg_stat_activity WHERE"
+            " starts_with(application_name, :begin) AND datname = current_database()"
+            " GROUP BY application_name ORDER BY since"
         )
+        begin = database_of(self._engine).worker_name("")  # type: ignore[attr-defined]
         with connect_to_read(self._engine) as connection:
-            found = connection.execute(query, {"name": f"{WORKER}%"}).all()
-            return [(name.removeprefix(WORKER), since) for name, since in found]
+            return [(name.removeprefix(begin), since) for name, since in connection.execute(query, {"begin": begin})]
 
 
 def submission_of(connection: sa.Connection, run: str) -> Submission | None:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from batch.errors import Busy
 from batch.event_log import log
 from batch.i18n import _
-from batch.ledger.read.lanes import IS_OPEN, MAY_BE_TAKEN, WORKER, LaneReader, first_finding, read_lanes, submission_of
+from batch.ledger.read.lanes import IS_OPEN, MAY_BE_TAKEN, LaneReader, first_finding, read_lanes, submission_of
 from batch.ledger.send import lane_queue
 from batch.ledger.send.claims import settle_claims
 from batch.ledger.send.contact_limits import ContactLimiter
@@ -131,7 +131,8 @@ class Lanes(LaneReader):
 
     def conninfo(self, worker: str) -> str:
         """Return what the driver connects by; `worker`: the name under which the server lists its connection."""
-        return str(database_of(self._engine).conninfo(f"{WORKER}{worker}"))  # type: ignore[attr-defined]
+        database: Any = database_of(self._engine)
+        return str(database.conninfo(database.worker_name(worker)))
 
     @contextmanager
     def hold_besides(self, held: AbstractContextManager[None], names: Iterable[str], owner: Owner) -> Iterator[None]:

@@ -35,6 +35,7 @@ SCHEMA = "wegly"
 _OLDEST_VERSION = 150_000
 _KNOWN = (8, SCHEMA_VERSION)
 """Versions of the tables that may lack those of workers, or columns of them."""
+_LONGEST_NAME = 63
 _SECRETS = ("password", "sslpassword")
 _SETTINGS = {
     "synchronous_commit": "on",
@@ -249,6 +250,15 @@ class PostgresServer(LockingServer):
         lane = copy(self)
         lane._claiming, lane._held, lane._is_writing, lane._is_doubtful = None, set(), False, False
         return lane
+
+    def worker_name(self, worker: str) -> str:
+        """Return the name under which the server lists a worker (`host:process version`), by the ledger's schema.
+
+        The server would cut the end of a long one, which tells it from others: the end of the host goes instead.
+        """
+        begin = "wegly-batch worker " if self._schema == SCHEMA else f"wegly-batch {self._schema[:16]} worker "
+        host, colon, rest = worker.rpartition(":")
+        return f"{begin}{host[: _LONGEST_NAME - len(begin) - len(colon) - len(rest)]}{colon}{rest}"
 
     def conninfo(self, name: str) -> str:
         """Return what psycopg connects by, with the settings of this ledger's sessions, and a name for the server."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
@@ -46,6 +46,23 @@ def hold(ledger: Ledger) -> Iterator[Callable[[], Holder]]:
     yield make
     for each in made:
         each.held.close()
+
+
+def test_workers_are_told_apart_by_the_server(ledger: Ledger, postgres: Cluster) -> None:
+    """Also on a host whose name is longer than the server keeps; those of another ledger there are left out."""
+    host = "fv-az1234-567." + "internal." * 8
+    connected = [f"{host}:1 0.4.0", f"{host}:2 0.4.0", "short:1 0.4.0"]
+    with Ledger.open(new_ledger(postgres)) as other, ExitStack() as lines:
+        for own, names in ((ledger, connected), (other, ["elsewhere:1 0.4.0"])):
+            for name in names:
+                lines.enter_context(psycopg.connect(own.lanes.conninfo(name)))
+        shown = [name for name, _since in ledger.lanes.workers()]
+        assert [name for name, _since in other.lanes.workers()] == ["elsewhere:1 0.4.0"]
+    assert [(name[:9], name.rpartition(":")[2]) for name in shown] == [
+        ("fv-az1234", "1 0.4.0"),
+        ("fv-az1234", "2 0.4.0"),
+        ("short:1 0", "1 0.4.0"),
+    ]
 
 
 def test_one_holder_at_a_time(hold: Callable[[], Holder]) -> None:
