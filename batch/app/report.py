@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from socket import gethostname
 from tempfile import TemporaryDirectory
 
 from batch.app.inputs.campaign_sheet import (
@@ -161,12 +162,15 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
 
 
 def _make_run_folder(run: Run, settings: Settings) -> Path:
-    """Make the run's own folder again when it is gone; where that cannot be, one below `--reports`."""
+    """Make the run's own folder again when it is gone; where that cannot be, one below `--reports`.
+
+    Also where its reports never were: the folder was named on another machine.
+    """
     fallback, own = settings.reports.absolute() / run.run, Path(run.report_dir or "")
     if not is_run_folder(fallback, run.run):
         problem = _("The ledger names a run {run!r}, which is no name that wegly-batch gives.")
         raise SettingsError(problem.format(run=run.run), _("Another program wrote this ledger: name your own."))
-    if not is_run_folder(own, run.run):
+    if not is_run_folder(own, run.run) or not own.parent.is_dir():
         return _make_folder(fallback)
     try:
         return _make_folder(own)
@@ -202,12 +206,13 @@ def _open_source(run: Run, folder: Path, ledger: Ledger) -> Iterator[SourceSheet
 
 
 def _open_copy(run: Run, original: Path, inside: Path, ledger: Ledger) -> SourceSheet:
+    elsewhere = run.host if run.host != gethostname() and not original.exists() else ""
     try:
         # What was purged does not come back from the sheet.
         if run.purged is not None or sha256_of(original) != run.sheet_sha256:
             return _missing_sheet(run)
     except OSError:
-        return _missing_sheet(run)
+        return _missing_sheet(run, elsewhere)
     # What fails now is the copying: that must not pass for a sheet that is gone.
     copy = keep_copy(original, inside, limits=limits_of_run(run.sheet_options))
     try:
@@ -243,5 +248,5 @@ def _render_none(_row: SheetRow, _request: str, _run: str) -> None:
     """Render no message: the campaign is gone, or another."""
 
 
-def _missing_sheet(run: Run) -> SourceSheet:
-    return SourceSheet(path=None, info=None, rows=None, name=show_controls(Path(run.sheet_path).name))
+def _missing_sheet(run: Run, host: str = "") -> SourceSheet:
+    return SourceSheet(path=None, info=None, rows=None, name=show_controls(Path(run.sheet_path).name), host=host)

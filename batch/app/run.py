@@ -24,7 +24,7 @@ from batch.app.check import Check, summarise
 from batch.app.inputs.campaign_sheet import (
     Choices,
     describe_run,
-    hash_body,
+    keep_campaign,
     open_campaign_sheet,
     reading_of,
     report_language,
@@ -47,7 +47,7 @@ from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
 from batch.model.messages import is_loopback
-from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, CURRENCY, KEYED_ORIGINS, PRICE, TEMPLATE, Run, StopCause
+from batch.model.runs import CLEAN_REPORT, KEYED_ORIGINS, SUBMITTED, TEMPLATE, Run, StopCause
 from batch.model.sheets import limits_for
 from batch.pool import NOTHING_SENT, Pool, PoolResult, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
@@ -232,11 +232,9 @@ class SheetRun:
             elif opens is not None and not is_changed and (standing := self._find_standing(ledger, check)):
                 return standing
             options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
-            options |= dict.fromkeys([KEYED_ORIGINS, *([CLEAN_REPORT] if settings.clean_report else [])], "yes")
-            options |= {TEMPLATE: traits_of(campaign).template, CAMPAIGN_FILE: str(campaign.path.absolute())}
-            options |= {BODY: hash_body(campaign)}
-            if prices := campaign.prices:
-                options |= {PRICE: str(prices.per_message), CURRENCY: prices.currency}
+            marks = {KEYED_ORIGINS: True, CLEAN_REPORT: settings.clean_report, SUBMITTED: submit is not None}
+            options |= {name: "yes" for name, is_so in marks.items() if is_so}
+            options |= {TEMPLATE: traits_of(campaign).template, **keep_campaign(campaign)}
             sheet = self._keep_sheet() if self._choices.is_frame else self.sheet
             run = describe_run(name, sheet, source, settings, started, sheet_options=options, report_dir=folder)
             also = partial(submit, ledger, run, check) if submit is not None and check.to_send else None

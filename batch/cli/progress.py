@@ -51,7 +51,7 @@ def _lines(now: RunProgress, *, ended: bool) -> Iterator[Groups]:
     counts, pace, rest = _counts(now), _pace(now, ended=ended), _rest(now, ended=ended)
     short_counts = [(_("accepted {n}").format(n=number(now.sent)), ""), *(each for each in counts[1:] if each[1])]
     yield [[(f"{share} {_BAR} {position}", "")], counts, pace, rest]
-    yield [[(f"{share} {position}", "")], counts, pace, rest]
+    yield [[(f"{share} {_BAR} {position}", "")], short_counts, pace, rest]
     yield [[(f"{share} {position}", "")], short_counts, pace, rest]
     yield [[(f"{share} {position}", "")], short_counts, rest]
     yield [[(share, "")], short_counts, rest]

@@ -5,17 +5,20 @@ All that the command line prints goes through `echo`, `say` and `confirm`; ruff 
 
 import os
 import re
+import shutil
 import sys
 import unicodedata
 import webbrowser
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 import click
 
 from batch.control_characters import show_controls
+from batch.formatting import from_here, quote_path
 from batch.i18n import _
 
 _YES = ("y", "yes", "s", "sim")
@@ -85,16 +88,31 @@ def text_width(columns: int | None = None) -> int:
 
 def render_text(text: str, stream: TextIO) -> str:
     """Return a text as a stream can show it: folded and bold on a terminal; a file gets its lines as they are."""
-    shown, columns = show_controls(text), terminal_width(stream)
+    shown, columns = _TYPED.sub(lambda _name: _program(), show_controls(text)), terminal_width(stream)
     if columns is not None:
         shown = "\n".join(line for each in shown.split("\n") for line in fold(each, text_width(columns)))
     marks = ("\x1b[1m", "\x1b[0m") if stream.isatty() and can_colour() else ("", "")
     return shown.replace(_BOLD, marks[0]).replace(_PLAIN, marks[1])
 
 
+_NAME = "wegly-batch"
+_TYPED = re.compile(rf"(?:(?<=: )|(?<=  )|(?<=`)|(?<=^)){_NAME}(?= )", re.MULTILINE)
+"""The program where a command begins that is to be typed."""
+
+
+@cache
+def _program() -> str:
+    """Return the program's name; its path where it was started by that, and the shell finds none or another."""
+    own, found = Path(sys.argv[0]), shutil.which(_NAME)
+    real = [Path(os.path.realpath(each)).with_suffix("") for each in (own, found) if each]
+    if own.stem != _NAME or (found and real[0] == real[1]):
+        return _NAME
+    return quote_path(from_here(own.absolute()))
+
+
 _UNIT = re.compile(
     r"""\s*(?:
-        (?:(?<=:\ )|(?<=\ \ )|(?<=^))wegly-batch(?:\ \S+)*  # a command
+        (?:(?<=:\ )|(?<=\ \ )|(?<=^))(?:\S*[/\\])?wegly-batch(?:\ \S+)*  # a command
         | \S*`[^`]*`\S*
         | \w+\ =\ (?:"[^"]*"|\[[^]]*\]|\S+)\S*  # a line of a campaign file
         | \S+)""",

@@ -14,7 +14,7 @@ from batch.model.reasons import Finding
 
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
 """Names of runs, of their folders too; the middle is the campaign's slug."""
-KEYED_ORIGINS, CLEAN_REPORT = "keyed_origins", "clean_report"
+KEYED_ORIGINS, CLEAN_REPORT, SUBMITTED = "keyed_origins", "clean_report", "submitted"
 TEMPLATE, PRICE, CURRENCY, CAMPAIGN_FILE, BODY = "template", "price", "currency", "campaign_file", "body"
 """Entries of `Run.sheet_options`; those of the campaign are there for reports that are written without it."""
 
@@ -120,6 +120,8 @@ class Run:
     wanted_rate: float | None = None
     """Starts a second, per sender."""
     report_dir: str | None = None
+    host: str = ""
+    """Machine on which it was begun, where its sheet and its folder are."""
     ledger: str = ""
     """Place of the ledger, for people."""
     ledger_option: str = ""
@@ -137,6 +139,11 @@ class Run:
     def is_demo(self) -> bool:
         """True for a run of `demo`, whose ledger and API are gone when its report is read."""
         return DEMO_FOLDER in self.ledger
+
+    @property
+    def command(self) -> str:
+        """The command that sends a sheet as this run was sent: by itself, or by workers."""
+        return "submit" if SUBMITTED in self.sheet_options else "run"
 
     @property
     def has_keyed_origins(self) -> bool:

@@ -170,6 +170,9 @@ def _sheet_notes(run: Run, sheet: SourceSheet) -> tuple[str, ...]:
         return (words.format(day=format_day(run.purged.astimezone(ZoneInfo(run.timezone)))),)
     if sheet.rows is not None:
         return ()
+    if sheet.host:
+        words = _("{name} is on {host}, so the report has only what the ledger knows: row, phone and outcome.")
+        return (words.format(name=sheet.name, host=sheet.host),)
     words = _(
         "{name} is gone or has changed since the run, so the report has only what the ledger knows: "
         "row, phone and outcome."

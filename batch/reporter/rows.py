@@ -48,9 +48,7 @@ _OUTCOMES: dict[Value, Outcome] = {outcome.value: outcome for outcome in Outcome
 
 
 class ReportRow(NamedTuple):
-    """One row of the report without the sheet's own cells."""
-
-    # Plain values alone, so that `Spool` keeps a row's fields as they are.
+    """One row of the report without the sheet's own cells. Plain values alone: `Spool` keeps the fields as they are."""
 
     number: int
     values: tuple[Value, ...]
@@ -243,6 +241,8 @@ class SourceSheet:
     """Yields the rows in ascending order, from the start at each call; each has a cell for every column."""
     name: str
     """The file's name as the user knows it, for sentences."""
+    host: str = ""
+    """The machine that may have it, where that is another; empty: it is gone, or has changed."""
     message: Callable[[SheetRow, str, str], str | None] | None = None
     """Renders a row's message, by the hash of its request and its run; None where sheet or campaign are others now."""
 

@@ -27,7 +27,6 @@ class SubmittedRun:
     run: Run
     messages: int
     senders: int
-    ledger: str
     folder: Path
     workers: int
     """Workers that are connected at the moment, whatever token they have."""
@@ -69,12 +68,11 @@ def submit(
         return ended
     with Ledger.for_reading(settings.ledger) as ledger:
         workers = len(ledger.lanes.workers())
-        location = ledger.location
+        located = ledger.locate(ended)
     return SubmittedRun(
-        run=ended,
+        run=located,
         messages=checked[0].to_send,
         senders=len(checked[0].senders),
-        ledger=location,
         folder=Path(ended.report_dir or ""),
         workers=workers,
         wait_until=checked[0].forecast.closed_until,

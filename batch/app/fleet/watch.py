@@ -14,8 +14,9 @@ from batch.app.fleet.run_end import end_run, sent_by_lanes
 from batch.app.inputs.change_guard import note_stamp
 from batch.app.inputs.staging import utc_now
 from batch.app.report import find_run, rewrite_report
-from batch.app.runs.finish import FinishedRun, notify
+from batch.app.runs.finish import FinishedRun, RunReport, notify
 from batch.app.runs.progress import Meter, Watcher
+from batch.app.runs.run_folder import is_at_home
 from batch.app.runs.run_looks import looked_lines
 from batch.app.settings import Settings
 from batch.campaign import load_campaign
@@ -27,6 +28,7 @@ from batch.model.outcomes import ExitCode, Outcome
 from batch.model.reasons import sentence
 from batch.model.runs import CAMPAIGN_FILE, Run, SenderRun, StopCause, Tally
 from batch.pool import NOTHING_SENT, StopSignal, precise_loop, stop_on_signals
+from batch.reporter import ReportFiles, command_again
 
 _LOOK = 0.5
 """Seconds between two looks at a run that is watched."""
@@ -76,6 +78,11 @@ class CancelledRun:
     tally: Tally
     """All rows of its sheet as they stand."""
 
+    @property
+    def command(self) -> str:
+        """Sends what is left of the run's sheet."""
+        return command_again(self.run)
+
 
 def fleet_status(name: str | None, settings: Settings) -> FleetStatus:
     """Return how the run of that name stands; None: all whose end is not noted. Makes no ledger."""
@@ -101,7 +108,7 @@ def _status(ledger: Ledger, name: str, count: Callable[[], Mapping[Outcome, int]
         return None
     lanes = tuple(ledger.lanes.lanes(name))
     outcomes = count() if count and submission.closed is None else ledger.lanes.outcomes(name)
-    return RunStatus(run=run, submission=submission, outcomes=outcomes, lanes=lanes)
+    return RunStatus(run=ledger.locate(run), submission=submission, outcomes=outcomes, lanes=lanes)
 
 
 def _find(ledger: Ledger, name: str | None) -> tuple[Run, Submission]:
@@ -215,7 +222,7 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
 
     Another program that watches the run may be writing it, or have written it: then it is shown.
     """
-    report = rewrite_report(name, settings, once=not settings.clean_report)
+    report = _write_at_home(name, settings)
     run = report.run
     notified: tuple[str, ...] = ()
     problems: list[str] = []
@@ -231,7 +238,7 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
             campaign = load_campaign(Path(run.sheet_options[CAMPAIGN_FILE]), now=run.started)
         except (InputError, KeyError):  # it is elsewhere
             campaign = None
-        if campaign is not None and not report.was_there:
+        if campaign is not None and not report.was_there and not report.host:
             note_stamp(campaign, ledger, run)
             notified = notify(campaign.notify, run, report.tally, trust_env=settings.trust_env)
     return FinishedRun(
@@ -240,11 +247,27 @@ def report_end(name: str, settings: Settings) -> FinishedRun:
         folder=report.folder,
         written=report.written,
         was_there=report.was_there,
+        host=report.host,
         exit_code=ExitCode(run.exit_code if run.exit_code is not None else ExitCode.STOPPED),
         sent=sent,
         problems=tuple(problems),
         notify_problems=notified,
     )
+
+
+def _write_at_home(name: str, settings: Settings) -> RunReport:
+    """Write the report of a run where its sheet is; elsewhere return its counts, and the machine that has it."""
+    with Ledger.for_reading(settings.ledger) as ledger:
+        run = find_run(ledger, name)
+        if is_at_home(run):
+            return rewrite_report(name, settings, once=not settings.clean_report)
+        return RunReport(
+            run=ledger.locate(run),
+            tally=ledger.tally(run.run),
+            folder=Path(run.report_dir or ""),
+            written=ReportFiles(files=()),
+            host=run.host,
+        )
 
 
 def cancel(name: str, settings: Settings, on_wait: Callable[[Run], None] = lambda _run: None) -> CancelledRun:
@@ -259,7 +282,7 @@ def cancel(name: str, settings: Settings, on_wait: Callable[[Run], None] = lambd
             if any(lane.state is LaneState.SENDING and lane.is_held for lane in ledger.lanes.lanes(run.run)):
                 on_wait(run)
             is_noted = end_lanes(ledger, run.run, StopCause.INTERRUPTED)
-        ended = ledger.run(run.run) or run
+        ended = ledger.locate(ledger.run(run.run) or run)
         return CancelledRun(run=ended, was_over=was_over, is_noted=is_noted, tally=ledger.tally(run.run))
 
 

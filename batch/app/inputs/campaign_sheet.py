@@ -35,7 +35,7 @@ from batch.model.messages import (
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
 from batch.model.reasons import Finding, Reason, advice, sentence
-from batch.model.runs import BODY, Run
+from batch.model.runs import BODY, CAMPAIGN_FILE, CURRENCY, PRICE, Run
 from batch.model.sheets import SheetInfo, SheetRow, limits_for
 
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -265,6 +265,13 @@ def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:
     trusted = campaign.sheet.trusted or None
     options = {"name": info.sheet, "header_row": info.header_row, "trusted": trusted, "encoding": info.encoding}
     return {name: str(value) for name, value in options.items() if value is not None}
+
+
+def keep_campaign(campaign: Campaign) -> dict[str, str]:
+    """Return what `Run.sheet_options` keeps of a campaign, for reports that are written without it."""
+    kept = {CAMPAIGN_FILE: str(campaign.path.absolute()), BODY: hash_body(campaign)}
+    prices = campaign.prices
+    return kept | ({PRICE: str(prices.per_message), CURRENCY: prices.currency} if prices else {})
 
 
 def report_language(campaign: Campaign, settings: Settings) -> str:

@@ -47,6 +47,8 @@ class RunReport:
     written: ReportFiles
     was_there: bool = False
     """Another program had written it already."""
+    host: str = ""
+    """The machine on which it is to be written; empty: it was written here."""
 
     @property
     def summary(self) -> RunSummary:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from batch.errors import SettingsError
 from batch.i18n import _, describe_os_error
 from batch.loader import Limits, SheetCopy, keep_copy
-from batch.model.runs import RUN_NAME
+from batch.model.runs import RUN_NAME, Run
 
 _COPY = ".sheet"
 _ALIVE = "alive.lock"
@@ -58,6 +58,11 @@ def fit_run_name(reports: PurePath, started: datetime, slug: str, *, system: str
 def is_run_folder(folder: Path, run: str) -> bool:
     """Return whether a folder has the run's name and that name our form: a ledger that others wrote may name any."""
     return folder.name == run and RUN_NAME.fullmatch(run) is not None
+
+
+def is_at_home(run: Run) -> bool:
+    """Return whether this machine has a run's folder or its sheet; another one knows but their paths."""
+    return Path(run.report_dir or "").is_dir() or Path(run.sheet_path).is_file()
 
 
 class RunFolder:

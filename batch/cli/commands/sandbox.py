@@ -77,8 +77,17 @@ def command(
     def announce(url: str) -> None:
         echo(url)
         listening = _("The sandbox listens at {url}; Ctrl+C ends it. In another terminal:").format(url=url)
-        command = f"WEGLY_TOKEN=anything wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}"
-        say(f"{listening}\n  {command}")
+        here = f"--base-url {url}"
+        on_server = f"{here} --ledger postgresql://" + _("HOST/DATABASE")
+        lines = [
+            listening,
+            "  export WEGLY_TOKEN=anything",
+            f"  wegly-batch run contatos.xlsx -c boas-vindas.toml {here}",
+            _("Or with workers (docs/many-machines.md), each in a terminal of its own:"),
+            f"  wegly-batch worker {on_server}",
+            f"  wegly-batch submit contatos.xlsx -c boas-vindas.toml {on_server}",
+        ]
+        say("\n".join(lines))
 
     requests, messages = serve_sandbox(
         announce, faults=faults, port=port, allowed_domain=allowed_domain, templates=dict(templates), log_file=log_file

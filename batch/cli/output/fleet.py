@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from batch.app.fleet.watch import CancelledRun, FleetStatus, RunStatus
-from batch.cli.output.layout import count_in_flight, early_end, end_words, rows_line, section, times_line
+from batch.cli.output.layout import count_in_flight, early_end, end_words, rows_line, run_command, section, times_line
 from batch.cli.terminal import bold
-from batch.formatting import format_moment, format_rate, quote_path, to_json
+from batch.formatting import format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
 from batch.model.lanes import Lane, LaneState, Submission
 from batch.model.outcomes import Outcome
 from batch.model.reasons import advice, sentence
-from batch.model.runs import StopCause
+from batch.model.runs import Run, StopCause
 
 if TYPE_CHECKING:
     from batch.app.fleet.submit import SubmittedRun
@@ -42,13 +42,14 @@ def submitted_text(given: SubmittedRun, *, attached: bool = False) -> str:
     senders = ngettext("{n} sender", "{n} senders", given.senders).format(n=number(given.senders))
     lines = [f"{messages.format(n=number(given.messages), senders=senders)}: {name}"]
     if not given.workers:
-        lines.append(_start_worker(given.ledger))
+        lines.append(_start_worker(given.run))
     if given.wait_until is not None:
         when = format_moment(given.wait_until, zone := given.run.timezone)
         words = _("Outside the campaign's hours: workers wait until {when} ({timezone}).")
         lines.append(words.format(when=when, timezone=zone))
     if not attached:
-        lines.append(_("See how far it is, and write its report: wegly-batch watch {run}").format(run=name))
+        watch = run_command(given.run, f"watch {name}", "ledger")
+        lines.append(_("See how far it is, and write its report: {command}").format(command=watch))
     return "\n".join(lines)
 
 
@@ -74,16 +75,17 @@ def status_text(found: FleetStatus) -> str:
     parts = runs or [_(_NOTHING if found.timezone else _NEW)]
     words = _("{name} since {when}")
     workers = [words.format(name=name, when=at(since)) if since else name for name, since in found.workers]
-    none = _start_worker(found.ledger) if any(map(_is_open, found.runs)) else _("none is connected")
+    waiting = [each.run for each in found.runs if _is_open(each)]
+    none = _start_worker(waiting[0]) if waiting else _("none is connected")
     parts.append(section(_("Workers"), workers or [none]))
     times = [times_line(found.timezone)] if found.runs or found.workers else []
     parts.append("\n".join([_("Ledger: {place}").format(place=found.ledger), *times]))
     return "\n\n".join(parts)
 
 
-def _start_worker(ledger: str) -> str:
-    words = _("No worker is connected. Start one, on any machine: wegly-batch worker --ledger {ledger}")
-    return words.format(ledger=quote_path(ledger))
+def _start_worker(run: Run) -> str:
+    words = _("No worker is connected. Start one, on any machine: {command}")
+    return words.format(command=run_command(run, "worker", "base-url", "ledger"))
 
 
 def _is_open(status: RunStatus) -> bool:
@@ -101,7 +103,7 @@ def _run_lines(status: RunStatus, at: _At) -> Iterator[str]:
     for lane in status.lanes:
         yield f"  {lane.sender}  {_lane_text(lane, submission, at)}"
     if submission.closed is not None:
-        yield "  " + _its_report(run.run)
+        yield "  " + _its_report(run)
 
 
 def _left_lines(status: RunStatus, found: FleetStatus) -> Iterator[str]:
@@ -193,18 +195,18 @@ def cancelled_text(ended: CancelledRun) -> str:
         return "\n".join(
             [
                 _("Nothing more of {run} is sent, and workers still finish what is in flight.").format(run=name),
-                _("See how it stands: wegly-batch status {run}").format(run=name),
+                _("See how it stands: {command}").format(command=run_command(ended.run, f"status {name}", "ledger")),
             ]
         )
     words = _("The run {run} had ended before: {end}.") if ended.was_over else _("The run {run} has ended: {end}.")
     lines = [words.format(run=name, end=end_words(ended.run, submitted=True)), rows_line(ended.tally)]
     if ended.tally.counts[Outcome.PENDING]:
-        lines.append(_("Submit the sheet again, and what waits is sent."))
-    return "\n".join([*lines, _its_report(name)])
+        lines.append(_("Submit the sheet again, and what waits is sent: {command}").format(command=ended.command))
+    return "\n".join([*lines, _its_report(ended.run)])
 
 
-def _its_report(run: str) -> str:
-    return _("Its report: wegly-batch report {run}").format(run=run)
+def _its_report(run: Run) -> str:
+    return _("Its report: {command}").format(command=run_command(run, f"report {run.run}", "ledger"))
 
 
 def _lane_json(lane: Lane) -> dict[str, object]:

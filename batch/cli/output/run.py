@@ -61,6 +61,10 @@ def summary_text(ended: FinishedRun, *, opens: bool = False) -> str:
 def next_lines(report: RunReport, *more: tuple[str, str], opens: bool = False) -> list[str]:
     """Return what to do next about a report, with the commands to type. `more`: as of `step_lines`, before its page;
     `opens`: it is opened now."""
+    if report.host:
+        words = _("Write the report where the sheet is, on {host}; here it has only what the ledger knows")
+        command = run_command(report.run, f"report {report.run.run}", "ledger")
+        return step_lines((), (words.format(host=report.host), command))
     show = _("See the report in the browser"), run_command(report.run, f"report {report.run.run} --open", "ledger")
     page = [show] if report.written.page and report.written.steps and not opens else []
     return step_lines(report.written.steps, *more, *page)
@@ -100,7 +104,7 @@ def written_text(report: RunReport, *, ledger: str | None = None) -> str:
     """The places of the report and, where it is given, of the ledger; and what could not be written."""
     written = report.written
     workbook = next((file for file in written.files if file.suffix in (".xlsx", ".xlsm")), report.folder)
-    lines = [(_("Report"), str(from_here(workbook)))]
+    lines = [] if report.host else [(_("Report"), str(from_here(workbook)))]
     if written.page:
         lines.append(("", str(from_here(written.page))))
     lines += [(_("Retry"), str(from_here(file))) for file in written.files if file.stem.startswith("retry")]

@@ -30,7 +30,7 @@ from batch.ledger.send.queue import JOBS, JobRows, are_pending, planned_rows
 from batch.ledger.storage.engine import connect_to_read, database_of, pages
 from batch.ledger.storage.failover import seconds_to_prove
 from batch.ledger.storage.fleet_tables import lanes, submissions
-from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock
+from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock, workers_remedy
 from batch.ledger.storage.pseudonyms import read_hashes
 from batch.ledger.storage.schema import State, messages, rows
 from batch.ledger.storage.writer import Writer
@@ -149,10 +149,7 @@ class Lanes(LaneReader):
                     _("Workers send this campaign ({workers}): run {run}.").format(
                         workers=", ".join(dict.fromkeys(hosts)) or _("none of them at the moment"), run=run
                     ),
-                    _(
-                        "See how far it is with `wegly-batch status {run}`. When it has ended, run the same command "
-                        "again; or end it with `wegly-batch cancel {run}`."
-                    ).format(run=run),
+                    workers_remedy(run, database_of(self._engine).option),
                 )
             yield
 

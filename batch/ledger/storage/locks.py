@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from batch.errors import Busy, LedgerUnusable
 from batch.i18n import N_, _
-from batch.model.messages import campaign_scope
+from batch.model.messages import campaign_scope, command_options
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,16 +134,25 @@ def _not_made(folder: Path, error: OSError) -> LedgerUnusable:
     )
 
 
-def busy(name: str, holder: Mapping[Any, Any] | None) -> Busy:
+def busy(name: str, holder: Mapping[Any, Any] | None, remedy: str = "") -> Busy:
     """Return the error of a lock that another run holds. `holder`: its run, host and pid; None: not known yet."""
     kind, _blank, whose = name.partition(" ")
     text = _("its run is just starting")
     if holder is not None and {"run", "host", "pid"} <= holder.keys():
         words = _("run {run}, process {process} on {host}")
         text = words.format(run=holder["run"], process=holder["pid"], host=holder["host"])
-    return Busy(
-        _(_HELD[kind]).format(whose=whose, holder=text), _("Wait until it has ended, then run the same command again.")
-    )
+    remedy = remedy or _("Wait until it has ended, then run the same command again.")
+    return Busy(_(_HELD[kind]).format(whose=whose, holder=text), remedy)
+
+
+def workers_remedy(run: str, ledger: str) -> str:
+    """Return what to do where workers send a run that is in the way. `ledger`: value of `--ledger`, or empty."""
+    of_ledger = command_options("", ledger, "ledger")
+    return _(
+        "That run was given to workers; this command sent nothing. See how far it is: {status}\n"
+        "End it: {cancel}\n"
+        "When it has ended, run the same command again: it sends what is left."
+    ).format(status=f"wegly-batch status {run}{of_ledger}", cancel=f"wegly-batch cancel {run}{of_ledger}")
 
 
 def _read_note(note: Path) -> Mapping[Any, Any] | None:

@@ -8,7 +8,7 @@ replaced silently: what it held may be another's by now, and nothing is claimed 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,8 @@ from batch.i18n import _
 from batch.ledger.storage.engine import Database, execute_by_driver
 from batch.ledger.storage.errors import NOT_REPLICATED
 from batch.ledger.storage.failover import ConfirmedClaims
-from batch.ledger.storage.locks import Owner, busy
+from batch.ledger.storage.fleet_tables import submissions
+from batch.ledger.storage.locks import Owner, busy, workers_remedy
 
 ACCEPT_ASYNC = "accept_async_replica"
 """Parameter of the URL: the risk of a standby that may lack the last claims is taken."""
@@ -101,7 +102,7 @@ class LockingServer(Database):
             taken = name not in self._held and session.scalar(sa.select(sa.func.pg_try_advisory_lock(key)))
             if not taken:
                 found = session.execute(sa.select(locks_table).where(locks_table.c.name == name)).mappings().first()
-                raise busy(name, found)
+                raise busy(name, found, self._workers_remedy(session, found))
             values = {"run": owner.run, "host": owner.host, "pid": owner.pid}
             note = insert(locks_table).values(name=name, **values)
             session.execute(note.on_conflict_do_update(index_elements=["name"], set_=values))
@@ -113,6 +114,14 @@ class LockingServer(Database):
             if _is_live(session):
                 with suppress(sa.exc.SQLAlchemyError, LedgerFailed), session.begin():
                     session.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+    def _workers_remedy(self, session: sa.Connection, holder: Mapping[Any, Any] | None) -> str:
+        """Return what to do where the holder of a lock is a worker; empty where it is none."""
+        if holder is None:
+            return ""
+        which = (submissions.c.run == holder["run"], submissions.c.closed.is_(None))
+        is_submitted = session.scalar(sa.select(sa.exists().where(*which)))
+        return workers_remedy(holder["run"], self.option) if is_submitted else ""
 
     def key(self, name: str) -> sa.BindParameter[int]:
         return sa.literal(_number(f"{self._schema} {name}"), sa.BigInteger)

@@ -160,7 +160,7 @@ def next_steps(inputs: ReportInputs, files: Iterable[Path]) -> list[NextStep]:
     if inputs.redacted:
         return []
     counts, written = inputs.tally.counts, {file.stem: file for file in files if file.suffix != ".html"}
-    steps = [*_fix(inputs, counts.get(Outcome.ERROR, 0), written.get("retry")),
+    steps = [*_fix(inputs, counts.get(Outcome.ERROR, 0), written.get("retry"), next(iter(written.values()), None)),
             *_decide(inputs, counts.get(Outcome.UNKNOWN, 0), written.get("report")),
             *_replies(inputs),
         *_send(inputs.run, counts.get(Outcome.PENDING, 0)),
@@ -173,19 +173,20 @@ def next_steps(inputs: ReportInputs, files: Iterable[Path]) -> list[NextStep]:
     return [replace(each, words=f"{each.words} {in_place}") if each.words.endswith(":") else each for each in bare]
 
 
-def _fix(inputs: ReportInputs, rows: int, retry: Path | None) -> Iterator[NextStep]:
+def _fix(inputs: ReportInputs, rows: int, retry: Path | None, book: Path | None) -> Iterator[NextStep]:
     if not rows:
         return
     title = ngettext("{n} row to fix", "{n} rows to fix", rows).format(n=number(rows))
     if retry is None:
-        yield NextStep(outcome=Outcome.ERROR, title=title, words=_("Below is why, and what to do about each."))
+        words = _("{file} says why, and what to do about each.").format(file=book.name if book else "report.xlsx")
+        yield NextStep(outcome=Outcome.ERROR, title=title, words=words)
         return
     words = ngettext(
         "Nothing was sent to this one. Correct it in {file}, save it, and run it like a sheet.",
         "Nothing was sent to these. Correct them in {file}, save it, and run it like a sheet.",
         rows,
     )
-    commands = ((f"wegly-batch run {_place(retry)}{_options(inputs.run)}", ""),)
+    commands = ((f"wegly-batch {inputs.run.command} {_place(retry)}{_options(inputs.run)}", ""),)
     yield NextStep(
         outcome=Outcome.ERROR, title=title, words=words.format(file=retry.name), file=retry.name, commands=commands
     )
@@ -236,11 +237,11 @@ def _send(run: Run, rows: int) -> Iterator[NextStep]:
         yield NextStep(outcome=Outcome.PENDING, title=title, words=words, commands=commands, is_slim=True)
 
 
-def command_again(run: Run, verb: str = "run") -> str:
-    """Return the command that sends what is left of a run's sheet, or another one about the same."""
+def command_again(run: Run, verb: str = "") -> str:
+    """Return the command that sends what is left of a run's sheet, or another one (`verb`) about the same."""
     campaign, sheet = run.sheet_options.get(CAMPAIGN_FILE), Path(run.sheet_path)
     named = f" -c {_place(Path(campaign))}" if campaign and Path(campaign) != sheet.with_suffix(".toml") else ""
-    return f"wegly-batch {verb} {_place(sheet)}{named}{_options(run)}"
+    return f"wegly-batch {verb or run.command} {_place(sheet)}{named}{_options(run)}"
 
 
 def _look(inputs: ReportInputs) -> Iterator[NextStep]:

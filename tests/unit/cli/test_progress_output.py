@@ -9,6 +9,7 @@ import pytest
 from batch.app.runs.progress import RunProgress
 from batch.cli.progress import bar_line, state_text
 from batch.cli.terminal import can_colour, can_draw
+from batch.i18n import use_language
 from batch.model.outcomes import Outcome
 
 
@@ -38,8 +39,9 @@ def test_a_wide_terminal_has_all_of_it_and_a_bar() -> None:
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (90, " 42% 420/1,000  accepted 400 (30 existing), to fix 15, to decide 5  10.0/s  58 s left"),
-        (80, " 42% 420/1,000  accepted 400, to fix 15, to decide 5  10.0/s  58 s left"),
+        (90, " 42% {bar} 420/1,000  accepted 400, to fix 15, to decide 5  10.0/s  58 s left"),
+        (79, " 42% {bar} 420/1,000  accepted 400, to fix 15, to decide 5  10.0/s  58 s left"),
+        (75, " 42% 420/1,000  accepted 400, to fix 15, to decide 5  10.0/s  58 s left"),
         (65, " 42% 420/1,000  accepted 400, to fix 15, to decide 5  58 s left"),
         (60, " 42%  accepted 400, to fix 15, to decide 5  58 s left"),
         (40, " 42% 420/1,000  58 s left"),
@@ -50,6 +52,13 @@ def test_a_wide_terminal_has_all_of_it_and_a_bar() -> None:
 def test_a_narrower_one_has_what_tells_most(columns: int, line: str) -> None:
     """Nothing wraps: a line that wraps cannot be drawn again."""
     assert bar_line(headway(), columns) == line
+
+
+def test_the_usual_terminal_has_a_bar_in_portuguese_too() -> None:
+    """Eighty columns, while it sends and not at its end alone: what did not happen makes room for it."""
+    with use_language("pt_BR"):
+        line = bar_line(headway(unknown=0), 79)
+    assert line == " 41% {bar} 415/1.000  aceitas 400, a corrigir 15  10,0/s  faltam 58 s"
 
 
 def test_what_did_not_happen_takes_no_room_where_there_is_little() -> None:

@@ -2,11 +2,13 @@
 
 import os
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
 from batch.cli import terminal
 from batch.cli.terminal import bold, fold, render_text
+from batch.formatting import quote_path
 
 
 class Screen(StringIO):
@@ -83,3 +85,25 @@ def test_a_terminal_gets_folds_and_bold_and_a_file_neither(screen: Screen, monke
 def test_what_a_cell_holds_draws_nothing(screen: Screen) -> None:
     """Also beside what is bold."""
     assert render_text(bold("\x1b[31mAna"), screen) == "\x1b[1m\\x1b[31mAna\x1b[0m"
+
+
+def test_a_command_names_the_program_as_it_was_started(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its path, as the README has it, where the shell would not find it by name; else by its name."""
+    program = tmp_path / ".venv" / "bin" / ("wegly-batch.exe" if os.name == "nt" else "wegly-batch")
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(program), "demo"])
+    text = "What to do:\n    wegly-batch init SHEET\nSee `wegly-batch runs` of wegly-batch."
+    shown = {}
+    for path in (os.defpath, f"{program.parent}{os.pathsep}{os.defpath}"):
+        monkeypatch.setenv("PATH", path)
+        terminal._program.cache_clear()
+        shown[path] = render_text(text, screen).split("\n")
+    terminal._program.cache_clear()
+    typed = quote_path(Path(".venv", "bin", program.name))
+    by_path, by_name = shown.values()
+    assert by_path == ["What to do:", f"    {typed} init SHEET", f"See `{typed} runs` of wegly-batch."]
+    assert "\n".join(by_name) == text
