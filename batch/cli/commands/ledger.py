@@ -55,7 +55,7 @@ def backup(*, file: Path, as_json: bool, **options: Any) -> None:
 def info(*, as_json: bool, **options: Any) -> None:
     """Show where the ledger is, its id, and what it holds. Changes nothing.
 
-    On a server it tries the address; where no tables are yet, whether the ledger's user may make them.
+    On a server it tries the address; where no tables are yet, whether a first run could make them and begin.
     """
     settings = settings_from(options)
     found = describe_ledger(settings)

@@ -110,7 +110,7 @@ class PostgresServer(LockingServer):
             return self._read_version(connection) is not None
 
     def awaits_tables(self) -> bool:
-        """Return whether there are no tables yet. Raises LedgerUnusable where this user may not make them."""
+        """Return whether there are no tables yet. Raises LedgerUnusable where a first run could not begin."""
         with self._connecting() as engine, connect_to_read(engine) as connection:
             if self._read_version(connection) is not None:
                 return False
@@ -121,6 +121,7 @@ class PostgresServer(LockingServer):
                     ),
                     _(CREATE_RIGHTS),
                 )
+            self.refuse_unsafe(connection)
         return True
 
     def open(self) -> sa.Engine:

@@ -104,6 +104,14 @@ def test_who_may_not_make_the_tables_is_told_before_a_run(
     assert "Accepted (success)         8" in told(shared, "ledger", "info")
 
 
+def test_what_a_run_would_refuse_is_refused_when_the_address_is_tried(
+    shared: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is not the server's, for one."""
+    monkeypatch.setattr("batch.ledger.storage.postgres_locks.now", lambda: utc_now() - timedelta(seconds=120))
+    assert "120 seconds apart" in shared.refused("ledger", "info")
+
+
 def test_who_may_only_read_sees_how_it_stands(shared: Office, as_ana: str, postgres: Cluster) -> None:
     """As a program does that watches over it; the server does not tell such a user since when workers are there."""
     run, schema = submit(shared), as_ana.rpartition("=")[2]
