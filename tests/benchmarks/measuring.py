@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import subprocess
 import sys
@@ -30,6 +32,19 @@ class Cost:
     """Peak memory of the largest process."""
     until: float = 0.0
     """Seconds of CPU until a file was there, where one was waited for (on Linux)."""
+    samples: Sequence[tuple[float, float]] = ()
+    """Of the last round, on Linux: moments by the wall clock, with the seconds of CPU until then."""
+
+    def between(self, begin: float, end: float) -> float:
+        """Return the seconds of CPU between two moments of the wall clock; NaN where there are no samples."""
+        return self._until(end) - self._until(begin)
+
+    def _until(self, moment: float) -> float:
+        after = next((number for number, (at, _cpu) in enumerate(self.samples) if at >= moment), 0)
+        if not after:
+            return math.nan
+        (early, less), (late, more) = self.samples[after - 1 : after + 1]
+        return less + (more - less) * (moment - early) / (late - early)
 
 
 def measured(
@@ -55,6 +70,7 @@ def measured(
         wall=median(each.wall for each in costs),
         mib=max(each.mib for each in costs),
         until=median(each.until for each in costs),
+        samples=costs[-1].samples,
     )
 
 
@@ -75,28 +91,32 @@ def _once(
     said = done.stdout.decode(errors="replace").splitlines()
     if done.returncode or not said:
         raise Failed(f"{' '.join(command)} could not be measured: {done.stderr.decode(errors='replace')[-1000:]}")
-    code, cpu, wall, kib, reached = said[-1].split()
-    if int(code) not in allowed:
+    code, cost = json.loads(said[-1])
+    if code not in allowed:
         raise Failed(f"{' '.join(command)} ended with {code}: {done.stderr.decode(errors='replace')[-1000:]}")
-    return Cost(cpu=float(cpu), wall=float(wall), mib=int(kib) // 1024, until=float(reached))
+    return Cost(**cost)
 
 
 def _measure(core: str, until: str, command: Sequence[str]) -> None:
-    """Run a command, and print its exit code, CPU, seconds, KiB, and CPU until a file was there."""
+    """Run a command, and print its exit code and what it cost, as JSON."""
     if core != "any" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    reached = 0.0
+    reached, samples = 0.0, []
     ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    while until and not _there(Path(until)) and os.waitid(os.P_PID, process.pid, ended) is None:
-        reached = _cpu(process.pid)
+    while sys.platform == "linux" and os.waitid(os.P_PID, process.pid, ended) is None:
+        spent = _cpu(process.pid)
+        samples.append((time.time(), spent))
+        if until and not _there(Path(until)):
+            reached = spent
         time.sleep(0.02)
     _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
     kib = used.ru_maxrss // 1024 if sys.platform == "darwin" else used.ru_maxrss
-    spent = used.ru_utime + used.ru_stime
-    sys.stdout.write(f"{process.returncode} {spent} {time.monotonic() - began} {kib} {reached}\n")
+    cost = {"cpu": used.ru_utime + used.ru_stime, "wall": time.monotonic() - began, "mib": kib // 1024}
+    cost |= {"until": reached, "samples": samples}
+    process.returncode = os.waitstatus_to_exitcode(status)
+    sys.stdout.write(json.dumps([process.returncode, cost]) + "\n")
 
 
 def _there(pattern: Path) -> bool:

@@ -69,6 +69,8 @@ class Measured:
     cost: Cost
     """Of the whole program."""
     rows: int
+    sending: float
+    """Milliseconds of CPU a row while it sends, all threads, without start, plan and report; NaN but on Linux."""
 
     @property
     def missed(self) -> float:
@@ -121,6 +123,7 @@ def measure(
         added=added[math.ceil(0.99 * count) - 1],
         cost=cost,
         rows=count,
+        sending=1000 * cost.between(times[0], times[-1]) / count,
     )
 
 
@@ -147,20 +150,26 @@ def _added(folder: Path, arrivals: Mapping[int, float]) -> list[float]:
 def line_of(found: Measured) -> str:
     """A line of the table."""
     kept = f"{found.wanted:g} | {found.reported:.1f} | {found.arrived:.1f} | {found.most} | {found.allowed}"
-    costs = f"{found.added:.1f} ms | {1000 * found.cost.cpu / found.rows:.2f} ms | {found.cost.mib} MiB"
+    cpu = f"{1000 * found.cost.cpu / found.rows:.2f} ms | {found.sending:.2f} ms"
+    costs = f"{found.added:.1f} ms | {cpu} | {found.cost.mib} MiB"
     return f"| {kept} | {costs} | {'yes' if found.holds else 'NO'} |\n"
 
 
 def compare(
-    against: Path, rate: float, seconds: float, *, latency: float, one_core: bool, rounds: int
-) -> tuple[float, float, float]:
-    """Return what a row costs here and there, in milliseconds of CPU, and the ratio: medians of rounds in turn."""
-    costs = []
-    for _ in range(rounds):
-        pair = [measure(rate, seconds, latency=latency, one_core=one_core, checkout=each) for each in (None, against)]
-        costs.append([1000 * found.cost.cpu / found.rows for found in pair])
-    here, there = (median(each) for each in zip(*costs, strict=True))
-    return here, there, median(ours / theirs for ours, theirs in costs)
+    against: Path, rate: float, seconds: float, *, latency: float, one_core: bool, senders: int, rounds: int
+) -> list[tuple[float, float, float]]:
+    """Return what a row costs here and there, in milliseconds of CPU, and the ratio, as medians of rounds in turn.
+
+    Twice: of whole runs, and while they send.
+    """
+    scene = {"latency": latency, "one_core": one_core, "senders": senders}
+    rounds_of = [[measure(rate, seconds, **scene, checkout=each) for each in (None, against)] for _ in range(rounds)]
+    found = []
+    for cost in (lambda run: 1000 * run.cost.cpu / run.rows, lambda run: run.sending):
+        pairs = [[cost(run) for run in pair] for pair in rounds_of]
+        here, there = (median(each) for each in zip(*pairs, strict=True))
+        found.append((here, there, median(ours / theirs for ours, theirs in pairs)))
+    return found
 
 
 def main() -> int:
@@ -169,24 +178,25 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--latency", type=float, default=LATENCY)
     parser.add_argument("--one-core", action="store_true")
+    parser.add_argument("--senders", type=int, default=1, help="1 or 2, each at the rate")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT")
     parser.add_argument("--rounds", type=int, default=3)
     words = parser.parse_args()
     if words.against:
-        sys.stdout.write("| wanted /s | CPU a row here | there | ratio |\n|---|---|---|---|\n")
-        scene = {"latency": words.latency, "one_core": words.one_core, "rounds": words.rounds}
+        sys.stdout.write("| wanted /s | CPU a row | here | there | ratio |\n|---|---|---|---|---|\n")
+        scene = {"latency": words.latency, "one_core": words.one_core, "senders": words.senders}
         for rate in words.rates:
-            here, there, ratio = compare(words.against, rate, words.seconds, **scene)
-            sys.stdout.write(f"| {rate:g} | {here:.2f} ms | {there:.2f} ms | {ratio:.2f} |\n")
+            both = compare(words.against, rate, words.seconds, **scene, rounds=words.rounds)
+            for name, (here, there, ratio) in zip(("whole", "sending"), both, strict=True):
+                sys.stdout.write(f"| {rate:g} | {name} | {here:.3f} ms | {there:.3f} ms | {ratio:.2f} |\n")
             sys.stdout.flush()
         return 0
-    names = (
-        "wanted /s | reported | arrived | most in a moving second | allowed | added, p99 | CPU a row | memory | holds"
-    )
-    sys.stdout.write(f"| {names} |\n|---|---|---|---|---|---|---|---|---|\n")
+    names = "wanted /s | reported | arrived | most in a moving second | allowed | added, p99"
+    names += " | CPU a row | sending | memory | holds"
+    sys.stdout.write(f"| {names} |\n|---|---|---|---|---|---|---|---|---|---|\n")
     all_hold = True
     for rate in words.rates:
-        found = measure(rate, words.seconds, latency=words.latency, one_core=words.one_core)
+        found = measure(rate, words.seconds, latency=words.latency, one_core=words.one_core, senders=words.senders)
         all_hold &= found.holds
         sys.stdout.write(line_of(found))
         sys.stdout.flush()
