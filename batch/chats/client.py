@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-import h11
 import httpx
 
 from batch.chats.endpoint import CHATS_PATH, parse_endpoint
 from batch.chats.error_text import parse_json
 from batch.chats.failure_table import Exchange, judge
-from batch.chats.http_messages import request_headers
+from batch.chats.request import request_headers
 from batch.chats.token import Token
 from batch.chats.transport.connection import WriteTracker
 from batch.chats.transport.exceptions import TRANSPORT_ERRORS, Fault, classify_error
@@ -75,7 +74,7 @@ class ChatsClient:
         raw = ((b"Host", self._url.netloc), *headers.raw)
         # A function, since an attribute with the headers would show the token.
         path = self._url.raw_path
-        self._head: Callable[[int], h11.Request] = lambda length: head_of_post(path, raw, length)
+        self._head: Callable[[int], bytes] = lambda length: head_of_post(path, raw, length)
         self._read_timeout = read_timeout
         self._connect_timeout = connect_timeout
         self._idle_limit = idle_limit
@@ -147,8 +146,8 @@ class ChatsClient:
         content = payload.encode()
         try:
             await self._drop_idle(sent_at)
-            head = self._head(len(content))
-            answer = await self._transport.post(self._url, head, content, tracker, self._connect_timeout)
+            request = self._head(len(content)) + content
+            answer = await self._transport.post(self._url, request, tracker, self._connect_timeout)
             body, oversized = await answer.read(MAX_ANSWER)
         except TimeoutError:
             fault = Fault.TIMEOUT

@@ -5,19 +5,21 @@ A GET sends nothing, so unlike a POST it may be repeated after any failure.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote
 
+import httpx
 from pydantic import ValidationError
 
 from batch.chats.endpoint import CHATS_PATH, parse_endpoint
 from batch.chats.error_text import as_clause, decode_body, extract_text, one_line, parse_json
-from batch.chats.http_messages import read_body, request_headers
+from batch.chats.request import request_headers
 from batch.chats.response import (
     MARGIN,
     MARGIN_WITHOUT_DATE,
@@ -31,6 +33,7 @@ from batch.chats.response import (
 from batch.chats.token import Token
 from batch.chats.transport.exceptions import FAULT_WORDS, TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import make_http_client
+from batch.chats.transport.http11 import unpack_body
 from batch.chats.whatsapp_codes import find_code
 from batch.i18n import _
 from batch.model.chat_history import TimelineMessage
@@ -196,7 +199,7 @@ class ChatsReader:
                 asyncio.timeout(self._read_timeout),
                 self._client.stream("GET", url, headers=self._headers) as response,
             ):
-                body, oversized = await read_body(response, limit=MAX_TIMELINE)
+                body, oversized = await _read_body(response, limit=MAX_TIMELINE)
         except TimeoutError:
             return Fault.TIMEOUT
         except TRANSPORT_ERRORS as error:
@@ -308,3 +311,25 @@ def _next_wait(answer: _Answer | Fault, usual: float) -> float | None:
         return None
     asked = retry_after(answer.headers, received=answer.received_at) or 0.0
     return max(usual, asked) if asked <= _LONGEST_WAIT else None
+
+
+async def _read_body(response: httpx.Response, *, limit: int) -> tuple[bytes, bool]:
+    """Read an answer's body up to `limit` bytes; True when it was longer. The response is closed on return.
+
+    Some proxies compress although the request forbids it: gzip and deflate are unpacked, within the same limit.
+    """
+    # The stream itself: httpx's own layers around it (decoding, counting, chunking) cost as much as the reading.
+    stream = cast("httpx.AsyncByteStream", response.stream)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        # It is a generator, though httpx does not say so; closed here, so that none is left to the garbage collector.
+        async with aclosing(cast("AsyncGenerator[bytes, None]", aiter(stream))) as chunks:
+            async for chunk in chunks:
+                pieces.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    break
+    finally:
+        await stream.aclose()
+    return unpack_body(b"".join(pieces), response.headers, limit)

@@ -1,4 +1,4 @@
-"""Request bodies: the model of the API's page, and the encoder that fills a campaign's messages into it."""
+"""Requests: their header fields; the body of a POST as the API's page has it, and the encoder that fills it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,40 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from json.encoder import encode_basestring
 from operator import itemgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from batch._version import __version__
+from batch.chats.endpoint import parse_origin
+from batch.chats.token import Token
 from batch.model.messages import Message
+
+USER_AGENT: Final = f"wegly-batch/{__version__}"
 
 _UUID = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")]
 _Text = Annotated[str, StringConstraints(min_length=1)]
 Values = Sequence[str | int | None]
 _MOST_TEMPLATES = 1000
+
+
+def request_headers(token: Token, origin: str | None, extra: Mapping[str, str] | None = None) -> httpx.Headers:
+    """Return the header fields that are the same for every request, `extra` among them.
+
+    `origin` None leaves out `Origin` and `Referer`. Raises SettingsError for an origin that is none.
+    """
+    headers = {
+        "Authorization": token.header(),
+        **(extra or {}),
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": USER_AGENT,
+    }
+    if origin is not None:
+        origin = parse_origin(origin)
+        headers |= {"Origin": origin, "Referer": f"{origin}/"}
+    return httpx.Headers(headers)
 
 
 class _Strict(BaseModel):

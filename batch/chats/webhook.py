@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from batch.chats.http_messages import USER_AGENT
+from batch.chats.request import USER_AGENT
 from batch.chats.transport.exceptions import FAULT_WORDS, TRANSPORT_ERRORS, Fault, classify_error
 from batch.chats.transport.factory import make_http_client
 from batch.errors import SettingsError

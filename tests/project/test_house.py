@@ -106,6 +106,7 @@ LINES_OF_FEATURES = {
     "a new database on a server: tried before the first run, rights to make its tables": 32,
     "how runs stand: rows that add up, those in flight, times by one clock, early ends, who may only read": 123,
     "the sandbox's contacts and kinds of replies in the reader's language, one row in the singular": 31,
+    "answers parsed by llhttp": 68,
     "a demo of workers: a PostgreSQL found and started, a kill, the report held against the log": 462,
 }
 """What came after the rebuild, with the lines of code that it took."""

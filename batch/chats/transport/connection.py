@@ -1,4 +1,4 @@
-"""One connection, HTTP/1.1 over asyncio, its protocol by h11; and what of a request was written into it.
+"""One connection, HTTP/1.1 over asyncio; and what of a request was written into it.
 
 A request goes out in one write. An answer counts only for a request: bytes that lie there before a request's first byte
 is written end the connection, a new one too.
@@ -14,13 +14,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, cast
 
-import h11
 import httpx
 
+from batch.chats.transport.answer_parser import AnswerParser, is_success
 from batch.i18n import N_
 
-LONGEST_HEAD: Final = 100 * 1024
-"""Bytes of an answer's head (or of one chunk's line) at most."""
 QUIET: Final = 0.01
 """Seconds that a new connection is left alone, so that an answer sent right at its beginning comes before the request:
 some servers that are overloaded answer without reading."""
@@ -32,7 +30,6 @@ _TURNS_OF_A_READ: Final = 2 if sys.platform == "win32" else 0
 """Turns of the loop until it has what a read brought: on Windows one is always under way and takes the bytes."""
 _MOST_TURNS: Final = 100
 """Turns of the event loop in which bytes that lie there are read; TLS has some of its own, e.g. session tickets."""
-_END: Final = h11.EndOfMessage()
 
 
 class WriteTracker:
@@ -62,14 +59,14 @@ class WriteTracker:
 
 
 class Connection(asyncio.Protocol):
-    """Made by `loop.create_connection`; one exchange at a time: `send`, `head`, `chunk` until None, `finish`."""
+    """Made by `loop.create_connection`; one exchange at a time: `send`, `head`, `piece` until it is empty, `finish`."""
 
     _transport: asyncio.Transport
     """Present from `connection_made` on, which asyncio calls first."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
+        self._answer = AnswerParser()
         self._layers: list[asyncio.Transport] = []
         """The transport, and those below it when it is TLS; each buffers bytes to be written."""
         self._tracker: WriteTracker | None = None
@@ -78,6 +75,8 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         """Runs at the deadline of this exchange, or of an earlier one: most never end for it, so it is seldom set."""
         self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._no_answer: httpx.RemoteProtocolError | None = None
+        """What came is no answer."""
         self.error: Exception | None = None
         """The cause of a connection that was lost; None for a regular end."""
         self._has_bytes: Callable[[], object] | None = None
@@ -101,8 +100,12 @@ class Connection(asyncio.Protocol):
             return
         if self._unwritten():
             self._tracker.premature = True
-        self._h11.receive_data(data)
         self._unread += len(data)
+        if self._no_answer is None:
+            try:
+                self._answer.feed(data)
+            except httpx.RemoteProtocolError as error:
+                self._no_answer = error
         if self._unread > _MOST_UNREAD:
             self._transport.pause_reading()
         self._wake()
@@ -137,18 +140,17 @@ class Connection(asyncio.Protocol):
             raise ConnectionResetError(N_("the connection was closed before TLS began"))
         self._use(secured)
 
-    async def open_tunnel(self, request: h11.Request) -> None:
+    async def open_tunnel(self, head: bytes) -> None:
         """Ask a proxy for a tunnel; afterwards the connection is one to the server behind it.
 
-        Errors as of `head`; httpx.ProxyError when the proxy refuses.
+        `head`: of the request. Errors as of `head`; httpx.ProxyError when the proxy refuses.
         """
-        self.send(request, b"", WriteTracker())
+        self.send(head, WriteTracker(), tunnel=True)
         answer = await self.head()
-        if not 200 <= answer.status_code <= 299:  # noqa: PLR2004 - success
-            raise httpx.ProxyError(f"{answer.status_code} {answer.reason.decode('ascii', 'replace')}".strip())
-        if self._h11.trailing_data[0]:
+        if not is_success(answer.status):
+            raise httpx.ProxyError(f"{answer.status} {answer.reason.decode('ascii', 'replace')}".strip())
+        if answer.followed:
             raise httpx.ProxyError(N_("the proxy sent more than its answer"))
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
         self._tracker, self._unread, self._idle_since = None, 0, time.monotonic()
 
     @property
@@ -179,54 +181,52 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(0)
         return False
 
-    def send(self, head: h11.Request, body: bytes, tracker: WriteTracker) -> None:
-        """Write a request. Raises h11.LocalProtocolError, with nothing written, when it is none."""
-        events: tuple[h11.Event, ...] = (head, h11.Data(data=body), _END) if body else (head, _END)
-        written = b"".join(self._h11.send(event) or b"" for event in events)
+    def send(self, request: bytes, tracker: WriteTracker, *, tunnel: bool = False) -> None:
+        """Write a request, head and body. `tunnel`: it is CONNECT."""
+        self._answer.expect(tunnel=tunnel)
         self._idle_since, self._tracker = None, tracker
         tracker.on_write()
-        self._transport.write(written)
+        self._transport.write(request)
 
-    async def head(self) -> h11.Response:
-        """Return the answer's head; informational ones (1xx) are passed over.
+    async def head(self) -> AnswerParser:
+        """Wait for the answer's head, and return the answer.
 
         Raises:
-            httpx.TransportError: the connection was lost.
+            httpx.TransportError: the connection was lost, or what came is no answer.
             TimeoutError: the deadline of the request is past.
-            h11.RemoteProtocolError: what came is no HTTP.
         """
-        while True:
-            event = await self._event()
-            if isinstance(event, h11.Response):
-                return event
+        while not self._answer.status:
+            await self._more()
+        return self._answer
 
-    async def chunk(self) -> bytes | None:
-        """Return the next piece of the body, None after the last. Errors as of `head`."""
-        event = await self._event()
-        return bytes(event.data) if isinstance(event, h11.Data) else None
+    async def piece(self) -> bytes:
+        """Return what came of the body meanwhile, empty after its end. Errors as of `head`."""
+        while not (piece := self._answer.take()) and not self._answer.is_whole:
+            await self._more()
+        return piece
 
     async def check_refusal(self) -> None:
         """Note if more bytes follow an answer at once: then it may not belong to the request.
 
         An answer that a server sent at the connection's beginning may arrive after the request was written.
         """
-        if self._h11.their_state not in {h11.DONE, h11.MUST_CLOSE}:
+        if not self._answer.is_whole:
             return
         if not self._ended:
             await keep_quiet(QUIET)
-        if self._tracker is not None and self._h11.trailing_data[0]:
+        if self._tracker is not None and self._answer.followed:
             self._tracker.followed = True
 
     def finish(self) -> None:
         """End the exchange: keep the connection if both sides are through and may go on, else close it."""
         self._tracker = None
-        done = self._h11.our_state is self._h11.their_state is h11.DONE and not self._h11.trailing_data[0]
+        answer = self._answer
+        done = answer.is_whole and answer.may_go_on and not answer.followed
         # Where reading is paused, bytes may lie in TLS's buffers, where `is_clean` does not see them.
         paused = self._unread > _MOST_UNREAD
         if not done or paused or self._ended or self._unwritten() or self.single_use:
             self.abort()
             return
-        self._h11.start_next_cycle()
         self._unread = 0
         self._idle_since = time.monotonic()
 
@@ -259,24 +259,14 @@ class Connection(asyncio.Protocol):
         """Return the bytes of the request that the system has not taken yet."""
         return sum(layer.get_write_buffer_size() for layer in self._layers)
 
-    async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """Return h11's next event; never NEED_DATA, because more bytes are waited for."""
-        while True:
-            # Before anything came, as behind most requests, the protocol need not be asked.
-            if self._unread or self._ended:
-                event = self._h11.next_event()
-                if event is not h11.NEED_DATA:
-                    return event
-            await self._more()
-
     async def _more(self) -> None:
         """Wait for bytes; called when all that came are used up."""
+        if self._no_answer is not None:
+            raise self._no_answer
         if self.error is not None:
             raise httpx.ReadError(str(self.error)) from self.error
         if self._ended:
-            if self._h11.their_state is h11.SEND_RESPONSE:
-                raise httpx.RemoteProtocolError(N_("Server disconnected without sending a response."))
-            self._h11.receive_data(b"")
+            self._answer.end()
             return
         if self._unread > _MOST_UNREAD:
             self._transport.resume_reading()

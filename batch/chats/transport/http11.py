@@ -1,7 +1,7 @@
 """The transport of a POST: one connection at a time; a proxy is passed through a tunnel (CONNECT).
 
 Behind a proxy each exchange has a connection of its own. A failure is raised as the exception of httpx or h11 that
-names it, with its cause.
+names it, with its cause: h11 writes the heads of requests, and refuses what is none.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final
 import h11
 import httpx
 
+from batch.chats.transport.answer_parser import AnswerParser, is_success
 from batch.chats.transport.connection import QUIET, Connection, WriteTracker, keep_quiet
 from batch.i18n import N_
 
@@ -54,17 +55,21 @@ class Http11Transport:
         """True when every connection goes through a proxy."""
         return self._proxy is not None
 
-    async def post(
-        self, url: httpx.URL, head: h11.Request, body: bytes, tracker: WriteTracker, seconds: float | None
-    ) -> Answer:
-        """Post once; the answer's head is there on return. `seconds`: as of `connect`.
+    async def post(self, url: httpx.URL, request: bytes, tracker: WriteTracker, seconds: float | None) -> Answer:
+        """Post once; the answer's head is there on return.
+
+        Args:
+            url: where the request goes.
+            request: head and body.
+            tracker: gets an account of its writing.
+            seconds: as of `connect`.
 
         Raises:
-            httpx.TransportError, h11.ProtocolError: with the cause. Nothing is repeated.
+            httpx.TransportError: with the cause. Nothing is repeated.
         """
         connection = await self.connect(url, seconds)
         try:
-            connection.send(head, body, tracker)
+            connection.send(request, tracker)
             return Answer(connection, await connection.head())
         except BaseException:
             connection.abort()
@@ -137,7 +142,7 @@ class Http11Transport:
         if proxy.raw_auth is not None:
             headers.append(("Proxy-Authorization", "Basic " + base64.b64encode(b":".join(proxy.raw_auth)).decode()))
         async with asyncio.timeout(seconds):
-            await connection.open_tunnel(h11.Request(method="CONNECT", target=target, headers=headers))
+            await connection.open_tunnel(_write_head(h11.Request(method="CONNECT", target=target, headers=headers)))
 
 
 def _host(url: httpx.URL) -> str:
@@ -153,32 +158,34 @@ def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
 
 
 @lru_cache(maxsize=256)  # posts differ in their length alone, and to check a head costs more than to send it
-def head_of_post(target: bytes, headers: tuple[tuple[bytes, bytes], ...], length: int) -> h11.Request:
+def head_of_post(target: bytes, headers: tuple[tuple[bytes, bytes], ...], length: int) -> bytes:
     """Return the head of a POST with a body of so many bytes. Raises h11.LocalProtocolError when it is none."""
-    return h11.Request(method="POST", target=target, headers=[*headers, (b"Content-Length", b"%d" % length)])
+    fields = [*headers, (b"Content-Length", b"%d" % length)]
+    return _write_head(h11.Request(method="POST", target=target, headers=fields))
+
+
+def _write_head(request: h11.Request) -> bytes:
+    return h11.Connection(h11.CLIENT).send(request) or b""
 
 
 class Answer:
     """An answer whose head is there; its body is read once."""
 
-    def __init__(self, connection: Connection, head: h11.Response) -> None:
+    def __init__(self, connection: Connection, parsed: AnswerParser) -> None:
         self._connection = connection
-        self.status: int = head.status_code
-        self.headers: dict[str, str] = {}
+        self.status = parsed.status
+        self.headers: Mapping[str, str] = parsed.headers
         """By names in lower case; values of one name are joined."""
-        for raw, value in head.headers:
-            name, text = raw.decode("ascii"), value.decode("latin-1")
-            self.headers[name] = f"{self.headers[name]}, {text}" if name in self.headers else text
 
     async def read(self, limit: int) -> tuple[bytes, bool]:
         """Read the body up to `limit` bytes; True when it was longer. The exchange is ended on return."""
         pieces: list[bytes] = []
         size = 0
         try:
-            while size <= limit and (piece := await self._connection.chunk()) is not None:
+            while size <= limit and (piece := await self._connection.piece()):
                 pieces.append(piece)
                 size += len(piece)
-            if not 200 <= self.status <= 299:  # noqa: PLR2004 - success
+            if not is_success(self.status):
                 await self._connection.check_refusal()
         finally:
             self._connection.finish()
