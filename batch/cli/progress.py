@@ -16,12 +16,14 @@ from tqdm import tqdm
 from batch.app.check import Check
 from batch.app.runs.progress import LOG_EVERY, Meter, RunProgress, Watcher
 from batch.cli.output.check import send_question
+from batch.cli.output.layout import start_worker_line
 from batch.cli.output.run import trial_question, waiting_text
 from batch.cli.terminal import can_colour, can_draw, confirm, render_text, say, terminal_width
 from batch.formatting import format_duration, format_moment, format_rate, format_short_rate
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
+from batch.model.runs import Run
 
 Groups = list[list[tuple[str, str]]]
 """Groups of (text, colour): a gap is between groups, a comma inside them."""
@@ -224,6 +226,9 @@ class Terminal(Watcher):
     def start_workers(self, workers: int, postgres: int) -> None:
         words = _("Starting PostgreSQL {version}, an imitation of the API, and {workers} workers.")
         self._write(words.format(version=postgres, workers=workers))
+
+    def miss_workers(self, run: Run) -> None:
+        self._write(start_worker_line(run))
 
     def lose_worker(self, pid: int, senders: int) -> None:
         words = ngettext(

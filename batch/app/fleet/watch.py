@@ -49,6 +49,8 @@ class RunStatus:
     outcomes: Mapping[Outcome, int]
     """Messages that it has brought to an end."""
     lanes: tuple[Lane, ...]
+    lacks_workers: bool = False
+    """No worker is connected that could send it; asked while it is watched."""
     tally: Tally | None = None
     """All rows of its sheet as they stand; None: they were not counted."""
 
@@ -107,8 +109,15 @@ def _status(ledger: Ledger, name: str, count: Callable[[], Mapping[Outcome, int]
     if run is None or submission is None:
         return None
     lanes = tuple(ledger.lanes.lanes(name))
-    outcomes = count() if count and submission.closed is None else ledger.lanes.outcomes(name)
-    return RunStatus(run=ledger.locate(run), submission=submission, outcomes=outcomes, lanes=lanes)
+    is_watched = count is not None and submission.closed is None
+    idle = is_watched and not any(lane.is_held for lane in lanes)
+    return RunStatus(
+        run=ledger.locate(run),
+        submission=submission,
+        outcomes=count() if count and is_watched else ledger.lanes.outcomes(name),
+        lanes=lanes,
+        lacks_workers=idle and not ledger.lanes.workers(),
+    )
 
 
 def _find(ledger: Ledger, name: str | None) -> tuple[Run, Submission]:
@@ -160,6 +169,7 @@ async def _watch(
 ) -> bool:
     """Watch until the run has ended; False: a signal ended the watching, with `stops` a second one."""
     signal, is_left, ending, judge = StopSignal(), False, None, None
+    is_known = stops  # `submit` prints it itself
 
     def on_signal(again: bool) -> None:  # noqa: FBT001 - as `stop_on_signals` calls it
         nonlocal is_left
@@ -172,6 +182,9 @@ async def _watch(
             now = await _wait_for_status(ledger, name, count, lambda: is_left)
             if now is not None:
                 watcher.meter.take(now.outcomes, wanted=_wanted_rate(now), waits=_seconds_of_rest(now))
+                if now.lacks_workers and not is_known:
+                    watcher.miss_workers(now.run)
+                is_known = now.lacks_workers
             watcher.tick()
             if now is not None and now.submission.judge not in (None, judge):
                 judge = now.submission.judge

@@ -16,6 +16,7 @@ from batch.app.check import Check
 from batch.event_log import log
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
+from batch.model.runs import Run
 
 LOG_EVERY = 30
 """Ticks between two lines of the log."""
@@ -205,6 +206,9 @@ class Watcher:
 
     def start_workers(self, workers: int, postgres: int) -> None:
         """Take note that a demo starts so many workers, and a PostgreSQL of that version for them."""
+
+    def miss_workers(self, run: Run) -> None:
+        """Take note that no worker is connected that could send a run."""
 
     def lose_worker(self, pid: int, senders: int) -> None:
         """Take note that a demo has killed a worker, which was sending for so many senders."""

@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from batch.app.fleet.watch import CancelledRun, FleetStatus, RunStatus
-from batch.cli.output.layout import count_in_flight, early_end, end_words, rows_line, run_command, section, times_line
+from batch.cli.output.layout import (
+    count_in_flight,
+    early_end,
+    end_words,
+    rows_line,
+    run_command,
+    section,
+    start_worker_line,
+    times_line,
+)
 from batch.cli.terminal import bold
 from batch.formatting import format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
@@ -42,7 +51,7 @@ def submitted_text(given: SubmittedRun, *, attached: bool = False) -> str:
     senders = ngettext("{n} sender", "{n} senders", given.senders).format(n=number(given.senders))
     lines = [f"{messages.format(n=number(given.messages), senders=senders)}: {name}"]
     if not given.workers:
-        lines.append(_start_worker(given.run))
+        lines.append(start_worker_line(given.run))
     if given.wait_until is not None:
         when = format_moment(given.wait_until, zone := given.run.timezone)
         words = _("Outside the campaign's hours: workers wait until {when} ({timezone}).")
@@ -76,16 +85,11 @@ def status_text(found: FleetStatus) -> str:
     words = _("{name} since {when}")
     workers = [words.format(name=name, when=at(since)) if since else name for name, since in found.workers]
     waiting = [each.run for each in found.runs if _is_open(each)]
-    none = _start_worker(waiting[0]) if waiting else _("none is connected")
+    none = start_worker_line(waiting[0]) if waiting else _("none is connected")
     parts.append(section(_("Workers"), workers or [none]))
     times = [times_line(found.timezone)] if found.runs or found.workers else []
     parts.append("\n".join([_("Ledger: {place}").format(place=found.ledger), *times]))
     return "\n\n".join(parts)
-
-
-def _start_worker(run: Run) -> str:
-    words = _("No worker is connected. Start one, on any machine: {command}")
-    return words.format(command=run_command(run, "worker", "base-url", "ledger"))
 
 
 def _is_open(status: RunStatus) -> bool:

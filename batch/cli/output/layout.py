@@ -96,6 +96,12 @@ def run_command(run: Run, words: str, *options: str) -> str:
     return f"wegly-batch {words}{command_options(run.endpoint, run.ledger_option, *options)}"
 
 
+def start_worker_line(run: Run) -> str:
+    """Say that no worker is connected, with the command that starts one which may send a run."""
+    words = _("No worker is connected. Start one, on any machine: {command}")
+    return words.format(command=run_command(run, "worker", "base-url", "ledger"))
+
+
 def undecided_lines(counts: DeliveryCounts | None, endpoint: str, ledger: str) -> list[str]:
     """Return the replies that a person has to decide, each with the command to type. `ledger`: its URL, or empty."""
     sentence, commands = describe_undecided(counts.undecided if counts else (), endpoint, ledger)

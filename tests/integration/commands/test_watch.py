@@ -13,7 +13,11 @@ from postgres import Cluster, new_ledger
 from workers import point_at, working
 
 from batch.app import report
+from batch.app.fleet.watch import cancel, watch
+from batch.app.runs.progress import Watcher
+from batch.app.settings import Settings
 from batch.cli.main import _run as wegly_batch
+from batch.model.runs import Run
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
 SENDERS = ("0b28ee57-7a57-4407-a9c5-5cd4e5a50001", "0b28ee57-7a57-4407-a9c5-5cd4e5a50002")
@@ -111,6 +115,30 @@ def test_elsewhere_a_run_has_the_same_counts_and_its_report_stays_where_the_shee
     monkeypatch.chdir(home)
     assert f"reports/{run}/report.xlsx" in command("watch", run)[1]
     assert "(11) 90000-7001" in (home / "reports" / run / "results.csv").read_text(encoding="utf-8-sig")
+
+
+class Missing(Watcher):
+    """Notes that no worker is there, and ends the run then."""
+
+    def __init__(self, end: Callable[[], object]) -> None:
+        super().__init__()
+        self.runs: list[str] = []
+        self._end = end
+
+    def miss_workers(self, run: Run) -> None:
+        self.runs.append(run.run)
+        self._end()
+
+
+def test_without_a_worker_who_watches_is_told(command: Command, ledger: str, home: Path) -> None:
+    """Once, with the command to type: else the bar would stand still and say nothing of why."""
+    run = submit(command)
+    settings = Settings(ledger=ledger, reports=home / "reports")
+    missing = Missing(lambda: cancel(run, settings))
+    ended = watch(run, settings, missing)
+    assert missing.runs == [run]
+    assert ended is not None
+    assert ended.exit_code == 130
 
 
 def test_each_next_command_finds_the_ledger_and_none_shows_its_password(
