@@ -21,21 +21,24 @@ def point_at(monkeypatch: pytest.MonkeyPatch, ledger: str, url: str) -> None:
 
 
 @contextmanager
-def working(ledger: str, url: str, text: str = "anything", *, lanes: int = 4) -> Iterator[None]:
-    """A worker for the API at `url`, with the token `text`, stopped at the end as by SIGTERM."""
-    begun, stops = threading.Event(), []
+def working(ledger: str, url: str, text: str = "anything", *, lanes: int = 4) -> Iterator[list[str]]:
+    """A worker for the API at `url`, with the token `text`, stopped at the end as by SIGTERM.
+
+    Gives what it tells its operator.
+    """
+    begun, stops, told = threading.Event(), [], list[str]()
 
     def note(_place: Any, stop: Callable[[], object]) -> None:
         stops.append(stop)
         begun.set()
 
     settings = Settings(ledger=ledger, base_url=url)
-    values: dict[str, Any] = {"lanes": lanes, "begun": note, "on_signal": lambda _again: None}
+    values: dict[str, Any] = {"lanes": lanes, "begun": note, "on_signal": lambda _again: None, "tell": told.append}
     worker = threading.Thread(target=serve_lanes, args=(settings, Token.parse(text, "test")), kwargs=values)
     worker.start()
     assert begun.wait(30)
     try:
-        yield
+        yield told
     finally:
         stops[0]()
         worker.join(30)

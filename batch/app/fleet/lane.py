@@ -7,6 +7,7 @@ had in flight is recorded if it can be, else is `unknown`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from batch.app.settings import Settings
 from batch.chats import ChatsClient, Token
 from batch.errors import Busy, LedgerFailed, WeglyBatchError
 from batch.event_log import log
+from batch.i18n import _
 from batch.ledger import Ledger, Owner, sender_lock
 from batch.model.delivery import SAMPLE_AFTER
 from batch.model.lanes import LaneState, TakenLane
@@ -62,6 +64,8 @@ class LaneServer:
     """Set once the worker drains: a lane that is just being taken is left again."""
     pace: LookPace
     """Of the looks of all lanes together."""
+    tell: Callable[[str], object]
+    """Tells the worker's operator what they should know."""
 
     async def serve(self, run: Run, sender: str) -> LaneEnd | None:
         """Send a lane until it ends or is left; None: another has it, or there is nothing to do in it.
@@ -113,9 +117,15 @@ class _LaneService:
             sent = await self._send(kept)
         except WeglyBatchError:
             raise
-        except Exception:
+        except Exception as defect:
             # Any other worker would meet it too: the lane must not go from one to the next for ever.
             log.exception("lane_defect", run=self._run.run, sender=self._sender)
+            self._server.tell(
+                _(
+                    "A defect in wegly-batch stopped the run {run} at sender {sender}: {error}. Its rows wait. Please "
+                    "report it: with -v the log has the traceback."
+                ).format(run=self._run.run, sender=self._sender, error=type(defect).__name__)
+            )
             await self._leave(LaneState.STOPPED, replace(NOTHING_SENT, cause=StopCause.DEFECT))
             raise
         if sent.cause is StopCause.LEDGER_FAILED:
@@ -141,6 +151,7 @@ class _LaneService:
             with self._ledger.lanes.open_queue(self._owner, limiter, self._taken.rows) as queue:
                 self._looks = looks = self._make_looks(kept, settings)
                 tasks = [asyncio.create_task(each) for each in (self._beat(queue), self._sample(looks, kept))]
+                tasks[0].add_done_callback(self._heed_end)
                 if kept.looks_again:  # there may be many, and the beat must go on
                     await asyncio.to_thread(lambda: looks.failed)
                 pool = Pool(
@@ -162,7 +173,7 @@ class _LaneService:
                         task.cancel()
                     for ended in await asyncio.gather(*tasks, return_exceptions=True):
                         if isinstance(ended, Exception):
-                            log.error("looks_failed", exc_info=ended)
+                            log.error("lane_task_failed", exc_info=ended)
         finally:
             self._server.stops.discard(self._stop)
 
@@ -236,6 +247,11 @@ class _LaneService:
                     await self._news.wait()
             except TimeoutError:
                 continue
+
+    def _heed_end(self, beating: asyncio.Task[None]) -> None:
+        """Stop the lane where a defect ended its beats: another may have it within seconds."""
+        if not beating.cancelled() and beating.exception() is not None:
+            self._stop.request(StopCause.DEFECT)
 
     def _pace(self) -> tuple[float | None, datetime | None]:
         """Return the rate where it is cut, and the end of a pause, for who takes the lane next."""

@@ -61,21 +61,25 @@ def serve_lanes(
     verbose: bool = False,
     begun: Begun,
     on_signal: Callable[[bool], None],
+    tell: Callable[[str], object],
 ) -> ExitCode:
     """Serve so many lanes at a time, of all runs that were submitted with this token to this endpoint.
 
     Until a signal: then no lane is taken any more, what is in flight is finished, and the lanes are left to others.
-    `on_signal` is called with False at the first signal and with True at a second one.
+    `on_signal` is called with False at the first signal and with True at a second one; `tell` with what the operator
+    should know.
     """
     with log_to(Path(os.devnull), token=token, verbose=verbose), Ledger.open(settings.ledger) as ledger:
         ledger.lanes.prepare(make_tables, forget_lost)
-        worker = _Worker(ledger, settings, token, lanes)
+        worker = _Worker(ledger, settings, token, lanes, tell)
         with asyncio.Runner(loop_factory=partial(precise_loop, selects=True)) as runner:
             return runner.run(worker.work(begun, on_signal))
 
 
 class _Worker:
-    def __init__(self, ledger: Ledger, settings: Settings, token: Token, lanes: int) -> None:
+    def __init__(
+        self, ledger: Ledger, settings: Settings, token: Token, lanes: int, tell: Callable[[str], object]
+    ) -> None:
         self._ledger = ledger
         self._lanes = lanes
         self._queue = ledger.lanes.queue(settings.endpoint, token.header())
@@ -92,6 +96,7 @@ class _Worker:
             stops=set(),
             stopped=self._stopped,
             pace=LookPace(find_rate(settings.endpoint)),
+            tell=tell,
         )
 
     async def work(self, begun: Begun, on_signal: Callable[[bool], None]) -> ExitCode:
@@ -110,7 +115,7 @@ class _Worker:
         with stop_on_signals(stop, lambda again: take_signal(again=again)):
             sweeping = asyncio.create_task(self._sweep_until_cancelled())
             begun(self._info, partial(loop.call_soon_threadsafe, partial(take_signal, again=False)))
-            log.info("worker_begun", worker=self._info.name, lanes=self._lanes)
+            log.info("worker_begun", worker=self._info.name, endpoint=self._info.endpoint, lanes=self._lanes)
             try:
                 conninfo = self._ledger.lanes.conninfo(self._info.name)
                 await work(conninfo, self._queue, lanes=self._lanes, serve=self._serve, stopped=stopped)

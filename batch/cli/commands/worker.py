@@ -34,7 +34,7 @@ def command(*, lanes: int, token_file: Path | None, verbose: bool, **options: An
     """
     settings = settings_from(options)
     token = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
-    return serve_lanes(settings, token, lanes=lanes, verbose=verbose, begun=_say_begun, on_signal=_say_signal)
+    return serve_lanes(settings, token, lanes=lanes, verbose=verbose, begun=_say_begun, on_signal=_say_signal, tell=say)
 
 
 def _say_begun(worker: WorkerInfo, _stop: Callable[[], object]) -> None:

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
+from batch.event_log import log
 from batch.i18n import N_, _
 from batch.ledger.storage.engine import database_of, write_failure
 from batch.ledger.storage.errors import is_passing
@@ -56,6 +57,10 @@ class Writer:
         self._engine = engine
         self._connection: sa.Connection | None = None
         self._writes: SimpleQueue[tuple[Kind[Any, Any], Any, asyncio.Future[Any]] | None] = SimpleQueue()
+        self._group: list[tuple[Kind[Any, Any], Any, asyncio.Future[Any]]] = []
+        """The writes that the thread is about."""
+        self._defect: Exception | None = None
+        """The end of the thread before its time."""
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._work,), name="ledger-writer", daemon=True
         )
@@ -75,25 +80,41 @@ class Writer:
         caller must not act as if it had. Nothing is given to a future that is done, or whose loop is closed.
         """
         self._writes.put((kind, value, future))
+        if self._defect is not None:
+            self._refuse(self._defect)
 
     def _work(self) -> None:
+        try:
+            self._commit_groups()
+        except Exception as defect:  # noqa: BLE001 - who waits for a write, also of later ones, would wait for ever
+            self._defect = defect
+            log.error("writer_defect", exc_info=defect)
+            self._refuse(defect)
+        finally:
+            self._disconnect()
+
+    def _refuse(self, defect: Exception) -> None:
+        """Give all writes that wait the defect that ended the thread. Called by it, and by who submits later."""
+        group, self._group = self._group, []
+        with suppress(Empty):
+            while True:
+                if (waiting := self._writes.get_nowait()) is not None:
+                    group.append(waiting)
+        _wake(group, defect)
+
+    def _commit_groups(self) -> None:
         begun, apart = 0.0, _APART
         while (first := self._writes.get()) is not None:
+            self._group = group = [first]
             time.sleep(max(0.0, begun + apart - time.monotonic()))
             begun = time.monotonic()
-            group = [first]
             with suppress(Empty):
                 while len(group) < _MOST and (following := self._writes.get_nowait()) is not None:
                     group.append(following)
                 if len(group) < _MOST:
                     self._writes.put(None)  # the end, which the outer loop is to see
             apart = min(max(_APART, len(group) / _BUSY), _FAR_APART)
-            done = self._commit(group)
-            # One call for the group: to wake a loop costs more than a write.
-            for loop in {future.get_loop() for _kind, _value, future in group}:
-                with suppress(RuntimeError):  # it is closed
-                    loop.call_soon_threadsafe(deliver, group, done, loop)
-        self._disconnect()
+            _wake(group, self._commit(group))
 
     def _commit(self, group: Group) -> Sequence[Any] | Exception:
         """Return the results of the writes, which are durable then; else why none is certain to be."""
@@ -145,6 +166,13 @@ def write_group(connection: sa.Connection, group: Group) -> list[Any]:
     kinds = sorted(values, key=attrgetter("turn"))
     done = {kind: iter(kind.write(connection, values[kind])) for kind in kinds}
     return [next(done[kind]) for kind, _value, _future in group]
+
+
+def _wake(group: Group, done: Sequence[Any] | Exception) -> None:
+    """Let each loop deliver. One call for the group: to wake a loop costs more than a write."""
+    for loop in {future.get_loop() for _kind, _value, future in group}:
+        with suppress(RuntimeError):  # it is closed
+            loop.call_soon_threadsafe(deliver, group, done, loop)
 
 
 def deliver(group: Group, done: Sequence[Any] | Exception, loop: asyncio.AbstractEventLoop) -> None:

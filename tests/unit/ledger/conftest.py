@@ -7,7 +7,7 @@ from postgres import new_ledger
 
 QUICK = {
     f"test_{name}"
-    for name in ("claims", "contact_limits", "groups", "postgres", "queue", "races", "staging", "suppression")
+    for name in ("claims", "contact_limits", "groups", "postgres", "queue", "races", "staging", "suppression", "writer")
 }
 """Modules that are tested on PostgreSQL each time, since databases may differ in what they do; the others: `long`."""
 

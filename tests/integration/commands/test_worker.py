@@ -1,0 +1,70 @@
+"""Workers, as who runs them sees them: what they serve, what they say, how they end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from office import HALVES, Office, phones
+from postgres import Cluster, new_ledger
+from workers import point_at, working
+
+from batch.ledger.storage.writer import Group, Writer
+
+ROWS = 12
+
+
+class Desk:
+    """A person who submits a sheet of two senders, and looks what becomes of it."""
+
+    def __init__(self, office: Office, ledger: str) -> None:
+        self.office, self.ledger, self.url = office, ledger, office.sandbox.url
+        self.sheet = office.sheet(phones(ROWS))
+        self.campaign = office.campaign('[throttle]\nrate = "50/s"\n', sender=HALVES)
+
+    def submit(self) -> str:
+        code, out, err = self.office.type("submit", self.sheet, "-c", self.campaign, "--json")
+        assert code == 0, err
+        return str(json.loads(out)["run"])
+
+
+@pytest.fixture
+def desk(office: Office, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    ledger = new_ledger(postgres)
+    point_at(monkeypatch, ledger, office.sandbox.url)
+    return Desk(office, ledger)
+
+
+class _Defect(Exception):
+    """Something that nobody foresaw."""
+
+
+@pytest.mark.parametrize("last", [0, 3])
+def test_a_worker_whose_writer_dies_ends_and_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch, last: int) -> None:
+    """The run ends with 5 and its report is true: what was in flight is to decide, the rest waits; nobody gets two."""
+    commit, done = Writer._commit, list[Group]()
+
+    def die(writer: Writer, group: Group) -> Sequence[object] | Exception:
+        if len(done) >= last:
+            raise _Defect
+        done.append(group)
+        return commit(writer, group)
+
+    run = desk.submit()
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "_commit", die)
+        with working(desk.ledger, desk.url) as told:
+            code, out, _err = desk.office.type("watch", run, "--json")
+    counts = json.loads(out)["counts"]
+    sent = len(desk.office.sandbox.log.applied)
+    assert (code, sum(counts.values())) == (5, ROWS)
+    assert counts["success"] <= sent <= counts["success"] + counts["unknown"]
+    assert f"A defect in wegly-batch stopped the run {run}" in told[0]
+    assert "_Defect" in told[0]
+    assert "defect" in desk.office.type("status", run)[1]
+    desk.submit()
+    with working(desk.ledger, desk.url):
+        desk.office.type("watch", json.loads(desk.office.type("status", "--json")[1])["runs"][0]["run"])
+    assert max(Counter(each.person for each in desk.office.sandbox.log.applied).values()) == 1
