@@ -30,6 +30,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps
 _MOST = 10**9
 """Counts and milliseconds are smaller; a phone as a number is larger."""
 _SHORTEST_PHONE = 8
+_OF_MACHINES = frozenset(["worker"])
+"""Values that name a machine, a process and a version, which may look like a phone (`ip-172-31-22-105:4821 0.4.0`)."""
 _BINARY: int = getattr(os, "O_BINARY", 0)
 """Windows changes line ends without it."""
 
@@ -69,7 +71,7 @@ def events_to(write: Callable[[str], object], steps: Sequence[Processor]) -> Ite
 
 def _without_phones(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Mask phones once more: no event has one, but an exception or an answer of the API may."""
-    return {key: _masked(value) for key, value in event.items()}
+    return {key: value if key in _OF_MACHINES else _masked(value) for key, value in event.items()}
 
 
 def _masked(value: object) -> object:

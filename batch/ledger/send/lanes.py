@@ -184,7 +184,7 @@ class Lanes(LaneReader):
             values = _taken_values(found, owner, recorded=sum(ended.values()) - dead, is_paused=pause > 0)
             connection.execute(sa.update(lanes).where(*OF_LANE).values(**values, since=there), of_lane)
             if values["state"] != LaneState.SENDING.value:
-                log.error("lane_given_up", run=run.run, sender=sender, lost=values["lost"], host=found["host"])
+                log.error("lane_given_up", run=run.run, sender=sender, lost=values["lost"], worker=found["host"])
                 if submission.canary is not None:
                     _stop(connection, run.run, values["cause"], first_finding(values["findings"]))
                 return None

@@ -78,3 +78,17 @@ def test_no_phone_gets_into_a_line_whoever_logs_it(tmp_path: Path) -> None:
     assert (first["words"], first["number"], first["ms"]) == ("o contato ** *****-**77", "***********77", 123456)
     assert second["run"] == "20261122T150411Z-a-1b02"
     assert len(second["timestamp"]) == 27
+
+
+def test_a_worker_keeps_its_name_whatever_it_looks_like(tmp_path: Path) -> None:
+    """A host, a process and a version are nobody's phone. The same digits are masked anywhere else."""
+    names = ("vm:98765 0.4.0", "ip-172-31-22-105:4194304 0.4.0")
+    path = tmp_path / "run.log"
+    with log_to(path, token=Token.parse("a-secret-token", "a test"), verbose=False):
+        for name in names:
+            log.info("worker_begun", worker=name, words=name)
+        log.info("worker_begun", worker="a-secret-token")
+    first, second, third = map(json.loads, path.read_text("utf-8").splitlines())
+    assert (first["worker"], second["worker"]) == names
+    assert (first["words"], second["words"]) == ("vm:***** *.4.0", "ip-***-**-**-*05:******* *.4.0")
+    assert third["worker"] != "a-secret-token"
