@@ -12,8 +12,8 @@ from batch.app.records.settle import settle_record
 from batch.app.settle import SettlementReport, settle_report, settle_rows
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import TextParam, settings_from, shared_options, timeout_option
-from batch.cli.output.settle import settle_question, settle_text
-from batch.cli.terminal import confirm, is_interactive, show
+from batch.cli.output.settle import settle_plan, settle_question, settle_text
+from batch.cli.terminal import confirm, is_interactive, say, show
 from batch.errors import SettingsError
 from batch.formatting import to_json
 from batch.i18n import _
@@ -27,7 +27,8 @@ _rows_option = partial(click.option, type=_ROWS, multiple=True, metavar="ROWS")
 @click.argument("what", metavar="RUN|REPORT")
 @_rows_option("--sent", help="Rows whose message was sent, like 5,7-9. Repeatable.")
 @_rows_option("--not-sent", help="Rows whose message was not sent: the next run sends it, like 5,7-9. Repeatable.")
-@shared_options("yes", "ledger")
+@click.option("--yes", is_flag=True, help="Do not ask. Where there is no terminal nothing is settled without it.")
+@shared_options("ledger")
 @timeout_option("As of the run: what it began to send less than this and 5 minutes ago may still be under way.")
 @shared_options("json")
 def command(
@@ -45,12 +46,19 @@ def command(
     results.csv, to which you added a column wegly_settle: "sent" or "not sent" (enviada, não enviada, sim, não) where
     you have looked, nothing elsewhere.
 
-    All rows are settled, or none. Until its message is sent again a row can be settled the other way.
+    All rows are settled, or none; it asks before. Until its message is sent again a row can be settled the other way.
     """
-    asks = not yes and is_interactive()
 
     def agrees(plan: SettlementReport) -> bool:
-        return not asks or confirm(settle_question(plan))
+        if yes:
+            return True
+        if is_interactive():
+            return confirm(settle_question(plan))
+        say(settle_plan(plan))
+        raise SettingsError(
+            _("Nothing was settled: without a terminal nobody can be asked."),
+            _("Add --yes to settle the rows as they are shown above."),
+        )
 
     settings = settings_from(options)
     if sent or not_sent:
@@ -62,7 +70,7 @@ def command(
             _("There is no report {name!r}, and no row is named.").format(name=what),
             _("Name a report, or a run with its rows: wegly-batch settle RUN --sent 5,7-9 --not-sent 12"),
         )
-    show(to_json(settle_record(ended)) if as_json else settle_text(ended, shown_before=asks), as_json=as_json)
+    show(to_json(settle_record(ended)) if as_json else settle_text(ended, shown_before=not yes), as_json=as_json)
 
 
 def _join(ranges: Iterable[tuple[int, ...]]) -> list[int]:

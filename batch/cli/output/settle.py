@@ -10,11 +10,17 @@ from batch.i18n import _, ngettext, number
 from batch.model.runs import Run
 
 
+def settle_plan(plan: SettlementReport) -> str:
+    """The rows that `settle` is to write, as they are and as they would be."""
+    about = labelled_lines([(_("Run"), plan.run.run), (_("Ledger"), plan.run.ledger)])
+    return "\n".join([*about, _table(plan.changes)])
+
+
 def settle_question(plan: SettlementReport) -> str:
     """The question of `settle` before it writes."""
-    lines = [*labelled_lines([(_("Run"), plan.run.run), (_("Ledger"), plan.run.ledger)]), _table(plan.changes)]
     count = len(plan.changes)
-    return "\n".join([*lines, ngettext("Settle {n} row so?", "Settle {n} rows so?", count).format(n=number(count))])
+    asked = ngettext("Settle {n} row so?", "Settle {n} rows so?", count).format(n=number(count))
+    return f"{settle_plan(plan)}\n{asked}"
 
 
 def settle_text(ended: SettlementReport, *, shown_before: bool) -> str:

@@ -183,7 +183,7 @@ def test_the_table_says_why_and_what_to_do(desk: Desk, run: str) -> None:
 def test_when_nothing_is_left_it_says_so(desk: Desk, run: str) -> None:
     """What is not found is for a person; the run after it sends each once at most."""
     desk.follow(run)
-    assert desk.type("settle", run, "--sent", "4", "--not-sent", "3")[0] == 0
+    assert desk.type("settle", run, "--sent", "4", "--not-sent", "3", "--yes")[0] == 0
     code, out, _ = desk.follow(run)
     assert (code, out.splitlines()[0]) == (0, f"The run {run} has no rows to decide.")
 
@@ -194,7 +194,7 @@ def test_what_was_found_is_noted_and_can_be_turned_round(desk: Desk, run: str) -
     with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger:
         (decision,) = read_decisions(ledger, run)
         assert (decision.row, decision.how, decision.evidence) == (2, "follow", "timeline")
-    assert desk.type("settle", run, "--not-sent", "2")[0] == 0
+    assert desk.type("settle", run, "--not-sent", "2", "--yes")[0] == 0
     assert desk.results(run)[2] == ("pending", "settled_not_sent", None)
 
 

@@ -269,11 +269,11 @@ def test_settle_speaks_portuguese(office: Desk) -> None:
     """The rows that cannot be decided, each with its reason."""
     assert office.run("--yes")[0] == 3
     run = next((office.folder / "reports").glob("*/")).name
-    code, _, err = office.portuguese("settle", run, "--sent", "2,99", "--not-sent", "3")
+    code, _, err = office.portuguese("settle", run, "--sent", "2,99", "--not-sent", "3", "--yes")
     assert code == 2
     assert "1 linha não pode ser decidida, por isso nada foi mudado:" in err
     assert "  linha 99: a planilha desta execução não tem essa linha." in err
-    _, _, err = office.portuguese("settle", run, "--sent", "2", "--not-sent", "3")
+    _, _, err = office.portuguese("settle", run, "--sent", "2", "--not-sent", "3", "--yes")
     assert "2 linhas não podem ser decididas, por isso nada foi mudado:" in err
     assert "  linha 2: está success (created): a API aceitou." in err
 

@@ -261,10 +261,10 @@ def test_unknown_rows_stay_unknown(office: Office) -> None:
     head, *lines = report.read_text(encoding="utf-8-sig").splitlines()
     decided = [f"{head};wegly_settle", *(f"{line};sent" if ";unknown;" in line else f"{line};" for line in lines)]
     report.write_text("\n".join(decided), encoding="utf-8")
-    code, out, err = office.type("settle", report)
+    code, out, err = office.type("settle", report, "--yes")
     assert code == 2, "which of its rows is whose nobody can tell"
     assert "its phone is not the one in the ledger" in err
-    code, out, err = office.type("settle", first.summary["run"], "--sent", 2)
+    code, out, err = office.type("settle", first.summary["run"], "--sent", 2, "--yes")
     assert code == 0, err
     assert office.run(sheet, campaign).rows[0] == ("success", "settled_sent")
 

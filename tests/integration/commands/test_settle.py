@@ -85,7 +85,8 @@ class Desk:
         return code, json.loads(out)
 
     def settle(self, *words: object) -> tuple[int, str, str]:
-        return self.type("settle", *words)
+        """Settle without a question."""
+        return self.type("settle", *words, "--yes")
 
     def report(self, run: str, name: str) -> Path:
         return self.folder / "reports" / run / name
@@ -360,13 +361,23 @@ def test_a_person_at_a_terminal_is_asked(
     """What it was and what it becomes is shown before; a no changes nothing; --yes does not ask."""
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
     monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)
-    ended, out, err = desk.settle(run, "--sent", "3")
+    ended, out, err = desk.type("settle", run, "--sent", "3")
     assert ended == code
     assert "Decide (answer_lost)  sent" in err
     assert "Settle 1 row so?" in err
     assert "Decide (answer_lost)" not in out
     assert desk.states(run)[3] == ("unknown" if code else "success")
-    assert desk.settle(run, "--sent", "4", "--yes")[0] == 0
+    assert desk.settle(run, "--sent", "4")[0] == 0
+
+
+def test_where_nobody_can_be_asked_nothing_is_settled(desk: Desk, run: str) -> None:
+    """A script says --yes; else the rows are shown with what they would become, and exit 2."""
+    refused(
+        desk.type("settle", run, "--not-sent", "3"), "row  phone", "not sent: it waits", "nobody can be asked", "--yes"
+    )
+    assert desk.states(run)[3] == "unknown"
+    assert desk.settle(run, "--not-sent", "3")[0] == 0
+    assert desk.type("settle", run, "--not-sent", "3")[:1] == (0,)  # it is so: there is nothing to ask
 
 
 def test_help_explains_itself(desk: Desk) -> None:
