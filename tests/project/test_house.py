@@ -108,6 +108,7 @@ LINES_OF_FEATURES = {
     "the sandbox's contacts and kinds of replies in the reader's language, one row in the singular": 31,
     "answers parsed by llhttp": 68,
     "a demo of workers: a PostgreSQL found and started, a kill, the report held against the log": 462,
+    "a writer that dies, workers that say so, no settlement without a question": 45,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

@@ -56,7 +56,7 @@ def command(
             return confirm(settle_question(plan))
         say(settle_plan(plan))
         raise SettingsError(
-            _("Nothing was settled: without a terminal nobody can be asked."),
+            _("Nothing was settled: there is no terminal to ask on."),
             _("Add --yes to settle the rows as they are shown above."),
         )
 

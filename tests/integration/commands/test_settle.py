@@ -373,7 +373,11 @@ def test_a_person_at_a_terminal_is_asked(
 def test_where_nobody_can_be_asked_nothing_is_settled(desk: Desk, run: str) -> None:
     """A script says --yes; else the rows are shown with what they would become, and exit 2."""
     refused(
-        desk.type("settle", run, "--not-sent", "3"), "row  phone", "not sent: it waits", "nobody can be asked", "--yes"
+        desk.type("settle", run, "--not-sent", "3"),
+        "row  phone",
+        "not sent: it waits",
+        "no terminal to ask on",
+        "--yes",
     )
     assert desk.states(run)[3] == "unknown"
     assert desk.settle(run, "--not-sent", "3")[0] == 0
