@@ -48,10 +48,10 @@ def read_by_h11(pieces: Sequence[bytes], *, tunnel: bool) -> Seen | None:
                 return None
             is_tunnel = tunnel and head is not None and head.status_code < 300
             if head is not None and (is_tunnel or isinstance(event, h11.EndOfMessage)):
-                headers: dict[str, str] = {}
+                fields: dict[str, list[str]] = {}
                 for name, value in head.headers:
-                    headers.setdefault(name.decode(), "")
-                    headers[name.decode()] += (", " if headers[name.decode()] else "") + value.decode("latin-1")
+                    fields.setdefault(name.decode(), []).append(value.decode("latin-1"))
+                headers = {name: ", ".join(values) for name, values in fields.items()}
                 followed = bool(connection.trailing_data[0] + b"".join(coming))
                 goes_on = not is_tunnel and connection.their_state is h11.DONE
                 return Seen(head.status_code, bytes(head.reason), headers, body, followed, goes_on)
@@ -158,8 +158,8 @@ def cut(answer: bytes, places: Sequence[int]) -> list[bytes]:
 @example(answer=b"\r\nHTTP/1.1 200 OK\r\n\r\n", places=[1], tunnel=False)
 @example(answer=b"HTTP/1.1 200 Established\r\nContent-Length: 5\r\n\r\nearly", places=[], tunnel=True)
 def test_answers_are_read_as_h11_reads_them(*, answer: bytes, places: list[int], tunnel: bool) -> None:
-    """What both take is the same. Of what h11 refuses, only harmless things are taken: empty lines before an answer,
-    and doubtful lengths where no body is to come. No connection is kept that h11 would close."""
+    """What both take is the same, but for empty lines behind an answer. Of what h11 refuses, only empty lines before an
+    answer and doubtful lengths where no body is to come are taken. No connection is kept that h11 would close."""
     pieces = cut(answer, places)
     ours, theirs = read_by_us(pieces, tunnel=tunnel), read_by_h11(pieces, tunnel=tunnel)
     if ours is None:
@@ -173,7 +173,7 @@ def test_answers_are_read_as_h11_reads_them(*, answer: bytes, places: list[int],
     assert ours.headers.keys() == theirs.headers.keys()
     assert {**ours.headers, "transfer-encoding": ""} == {**theirs.headers, "transfer-encoding": ""}  # it makes it lower
     assert ours.body == theirs.body
-    assert ours.followed or not theirs.followed
+    assert ours.followed or not theirs.followed or answer.endswith((b"\r", b"\n"))
     assert theirs.may_go_on or not ours.may_go_on
 
 
