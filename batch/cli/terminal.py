@@ -96,7 +96,7 @@ def render_text(text: str, stream: TextIO) -> str:
 
 
 _NAME = "wegly-batch"
-_TYPED = re.compile(rf"(?:(?<=: )|(?<=  )|(?<=`)|(?<=^)){_NAME}(?= )", re.MULTILINE)
+_TYPED = re.compile(rf"(?:(?<=: )|(?<=  )|(?<=[`'])|(?<=^)){_NAME}(?= )", re.MULTILINE)
 """The program where a command begins that is to be typed."""
 
 

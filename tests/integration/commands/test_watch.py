@@ -6,6 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,34 @@ def test_without_a_worker_who_watches_is_told(command: Command, ledger: str, hom
     assert missing.runs == [run]
     assert ended is not None
     assert ended.exit_code == 130
+
+
+class Resting(Watcher):
+    """Notes for how long a run waits, and ends it then."""
+
+    def __init__(self, end: Callable[[], object]) -> None:
+        super().__init__()
+        self.waits = 0.0
+        self._end = end
+
+    def tick(self) -> None:
+        if not self.waits and (now := self.meter.look()).waits:
+            self.waits = now.waits
+            self._end()
+
+
+def test_while_the_hours_keep_all_back_the_time_until_they_begin_is_shown(
+    command: Command, ledger: str, sandbox: RunningSandbox, home: Path
+) -> None:
+    """The day after tomorrow: no rate that nobody sends at tells the time."""
+    day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[(datetime.now(UTC) + timedelta(days=2)).weekday()]
+    hours = f'[[window]]\ndays = ["{day}"]\nhours = "09:00-20:00"\ntimezone = "UTC"'
+    (home / "c.toml").write_text(CAMPAIGN.format(name="teste", more=hours))
+    run, settings = submit(command), Settings(ledger=ledger, base_url=sandbox.url, reports=home / "reports")
+    resting = Resting(lambda: cancel(run, settings))
+    with working(ledger, sandbox.url):
+        watch(run, settings, resting)
+    assert 20 * 3600 < resting.waits < 3 * 24 * 3600
 
 
 def test_each_next_command_finds_the_ledger_and_none_shows_its_password(
