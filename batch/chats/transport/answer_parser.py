@@ -113,4 +113,7 @@ class AnswerParser:
 
     def on_message_complete(self) -> None:
         if self.status and not self.is_whole:
-            self.is_whole, self.may_go_on = True, self._parser.should_keep_alive()
+            self.is_whole = True
+            # Of HTTP/1.0 llhttp sees no "close" beside a "keep-alive".
+            closes = "close" in self.headers.get("connection", "").lower()
+            self.may_go_on = not closes and self._parser.should_keep_alive()
