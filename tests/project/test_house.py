@@ -93,7 +93,7 @@ LINES_OF_FEATURES = {
     "next commands in the ledger that was named, the screen's language, rehearsals outside the hours, run --open": 142,
     "workers: submit, worker, status, watch, cancel; lanes with epochs, beats and leases; a queue": 1530,
     "looks at a run that others send: counts of what is new, their rate, rests": 80,
-    "a run watched where its sheet is not, commands by the program's path and for workers, none connected": 98,
+    "a run watched where its sheet is not, commands by the program's path and for workers, none connected": 104,
     "lanes that are given up, columns that the tables of workers lack, jobs of a lane": 84,
     "one report of a run at a time, and a server that restarts meanwhile": 37,
     "claims given back in sets, claims as early as they take, arrays as the server writes them": 109,
