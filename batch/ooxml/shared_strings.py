@@ -12,7 +12,7 @@ from itertools import accumulate, islice
 from batch.i18n import N_
 from batch.model.sheets import SheetFile
 from batch.ooxml.archive import Archive, PartParser
-from batch.ooxml.xml import Attributes, LocalNames, SafeParser, decode_plain, has_plain_head, unescape
+from batch.ooxml.xml import Attributes, LocalNames, SafeParser, decode_plain, has_plain_head, holds_section, unescape
 
 _START, _END = b"<si>", b"</si>"
 _PLAIN_TEXT = re.compile(rb"<si><t>([^<>&\x00-\x1f]*)</t></si>")
@@ -148,7 +148,7 @@ class _TableReader:
                 self._parser.feed(head)
         whole, end, rest = block.rpartition(_END)
         # Inside a comment, a CDATA section or an instruction a text might not be what it looks like.
-        self._plain = self._plain and b"<!" not in whole and b"<?" not in whole and len(rest) <= _MOST_WAITING
+        self._plain = self._plain and not holds_section(whole) and len(rest) <= _MOST_WAITING
         if not self._plain:
             self._in_head = False
             self._parser.feed(block)

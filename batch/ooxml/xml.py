@@ -149,7 +149,7 @@ def has_plain_head(head: bytes) -> bool:
     """True when the markup before the items is UTF-8 without comments and instructions, so that no item is in one."""
     declared = _DECLARATION.match(head)
     rest = head[declared.end() :] if declared else head
-    return b"<!" not in rest and b"<?" not in rest and _find_encoding(head) == "utf-8"
+    return not holds_section(rest) and _find_encoding(head) == "utf-8"
 
 
 def is_utf8(head: bytes) -> bool:
@@ -159,7 +159,7 @@ def is_utf8(head: bytes) -> bool:
 
 def decode_plain(block: bytes) -> str | None:
     """Decode markup in UTF-8; None when it is none, or may hold a character that XML forbids."""
-    if _LAST_CHARACTERS in block:
+    if _LAST_CHARACTERS[:1] in block and _LAST_CHARACTERS in block:  # one byte is found much faster
         return None
     try:
         return block.decode()
@@ -191,7 +191,7 @@ def simplify_xml(chunks: Iterable[bytes]) -> Iterator[bytes]:
     pending = end = b""  # `end`: end of the section that is open; empty outside of one
     for chunk in _transcode(chunks):
         pending += chunk
-        if not end and not _may_hold_section(pending):
+        if not end and not holds_section(pending) and not pending.endswith(b"<"):
             yield pending
             pending = b""
             continue
@@ -230,10 +230,10 @@ def _escape(text: bytes) -> bytes:
     return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
 
 
-def _may_hold_section(xml: bytes) -> bool:
+def holds_section(xml: bytes) -> bool:
+    """True when a comment, a CDATA section, an instruction or a document type begins in the markup."""
     # A search for one byte is much faster than one for two bytes of which the first is everywhere.
-    begun = (b"!" in xml and b"<!" in xml) or (b"?" in xml and b"<?" in xml)
-    return begun or xml.endswith(b"<")
+    return (b"!" in xml and b"<!" in xml) or (b"?" in xml and b"<?" in xml)
 
 
 def _transcode(chunks: Iterable[bytes]) -> Iterator[bytes]:

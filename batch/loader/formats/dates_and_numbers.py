@@ -35,7 +35,7 @@ _LAST_SERIAL = 2_958_466
 _OFFSET_1904 = 1462
 _LONGEST_FORMAT = 255
 _PLAIN_INTEGER = re.compile(r"-?[1-9][0-9]*|0")
-_PLAIN_DECIMAL = re.compile(r"(-?(?:0|[1-9][0-9]{0,8}))\.([0-9]{0,3}[1-9])")
+_PLAIN_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{0,3}[1-9]")
 """Few enough digits to be the shortest form already."""
 _ISO_DURATION = re.compile(
     r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:[.,][0-9]+)?)S)?)?"
@@ -129,10 +129,10 @@ def number_text(stored: str) -> str | None:
     """
     if stored.isdecimal() and stored.isascii() and stored[0] != "0":
         return stored if len(stored) <= _DIGITS else _refuse_lost_digits(stored)
+    if _PLAIN_DECIMAL.fullmatch(stored):
+        return stored.replace(".", ",")
     if _PLAIN_INTEGER.fullmatch(stored):
         return stored if len(stored.lstrip("-")) <= _DIGITS else _refuse_lost_digits(stored)
-    if plain := _PLAIN_DECIMAL.fullmatch(stored):
-        return f"{plain[1]},{plain[2]}"
     value = _finite(stored)
     if value is None:
         return None

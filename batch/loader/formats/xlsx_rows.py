@@ -17,7 +17,7 @@ from batch.model.sheets import SheetFile
 from batch.ooxml.archive import Archive, PartParser
 from batch.ooxml.package import is_true
 from batch.ooxml.references import LAST_ROW, column_number, whole_number
-from batch.ooxml.xml import Attributes, LocalNames, decode_plain, has_plain_head
+from batch.ooxml.xml import Attributes, LocalNames, decode_plain, has_plain_head, holds_section
 
 _SHEET_START, _SHEET_END, _ROW_END = b"<sheetData>", b"</sheetData", b"</row>"
 _PIECES_WAITING = 4
@@ -117,7 +117,7 @@ class _Reader:
         """Read the whole rows of a block, and return what is left."""
         before, sheet_end, behind = block.partition(_SHEET_END)
         whole, row_end, rest = before.rpartition(_ROW_END)
-        if b"<!" in whole or b"<?" in whole:
+        if holds_section(whole):
             self._fast = None
             return block
         if row_end:
