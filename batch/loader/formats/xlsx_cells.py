@@ -1,8 +1,9 @@
 """Cells of an XLSX worksheet as text, and whole rows where their markup is of the usual form."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import NamedTuple
 
 from batch.i18n import N_
@@ -159,15 +160,17 @@ def _stored_error(stored: str) -> str:
 
 _MOST_LAYOUTS = 1000
 _LONGEST_LAYOUT = 10_000
-_TEXT = r"([^<>&\x00-\x1f]*)"
-_ROW = re.compile(r'<row r="([1-9][0-9]{0,6})"([^<>/]*)')
-_CELL = re.compile(
-    r'<c r="([A-Z]{1,3})([0-9]{1,7})"([^<>/]*)'
-    rf"(?:><v>{_TEXT}</v></c>|/>|><is><t>{_TEXT}</t></is></c>)"
-)
+_MOST_COLUMNS, _MOST_PATTERNS = 1024, 20
+"""A pattern of so many columns takes a fifth of a second to compile."""
+_TEXT = r"([^<>&\x00-\x1f]*+)"
+_ROW = r'<row r="([1-9][0-9]{0,6})"([^<>/]*+)>'
+_CELL = r'(?:<c r="{letters}\1"([^<>/]*+)(?:><v>{text}</v></c>|/>|><is><t>{text}</t></is></c>)|(?!<c r="{letters}\1"))'
+"""A cell of the row's own number, or none, without a way back: its kind, value and text are groups."""
+_LETTERS = re.compile(r'<c r="([A-Z]{1,3})[0-9]')
 _KIND = re.compile(r'(?: s="([0-9]{1,6})")?(?: t="([A-Za-z]{1,10})")?')
 _ATTRIBUTES = re.compile(r'(?: [A-Za-z][A-Za-z0-9]*(?::[A-Za-z0-9]+)?="[ !#-%\'-;=?-~]*")*')
 _ATTRIBUTE = re.compile(r' ([A-Za-z0-9:]+)="([^"]*)"')
+_ROW_GROUPS, _CELL_GROUPS = 2, 3
 
 
 class _Layout(NamedTuple):
@@ -175,20 +178,35 @@ class _Layout(NamedTuple):
 
     columns: list[int]
     converters: list[Converter]
-    is_dense: bool
-    """The cells stand in the first columns, without gaps."""
+    places: list[int]
+    """Of the cells among the known columns."""
+    dense: int
+    """Number of the cells where they stand in the first columns, without gaps; else 0."""
     codes: Mapping[int, str]
-    """`RawRow.codes`: one object for all rows of the layout."""
+    """`RawRow.codes`: one object for all rows with the same."""
+
+
+def _row_pattern(columns: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern of a row of cells in some of the columns, named by their letters in their order."""
+    return re.compile(_ROW + "".join([_CELL.format(letters=letters, text=_TEXT) for letters in columns]))
 
 
 class FastRows:
-    """Reads rows of one worksheet, each by itself."""
+    """Reads rows of one worksheet, each by itself, by one pattern that has a place for each column.
+
+    It is made anew for a row with further columns; nearly always that is the first row alone.
+    """
 
     def __init__(self, read_cell: CellReader, columns: int) -> None:
         self._read_cell = read_cell
-        self._columns = columns
-        self._layouts: dict[tuple[str, ...], _Layout | None] = {}
-        """By the letters and the kinds of the cells; None for a layout that is not of the usual form."""
+        self._most_columns = columns
+        self._columns: dict[str, int] = {}
+        """Letters to index of the columns seen so far, in their order."""
+        self._patterns = 0
+        self._match = _row_pattern(()).fullmatch
+        self._layouts: dict[tuple[str | None, ...], _Layout | None] = {}
+        """By the kinds of the cells, None where there is none; None for a layout that is not of the usual form."""
+        self._codes: dict[tuple[tuple[int, str], ...], Mapping[int, str]] = {}
         self._hidden: dict[str, bool | None] = {}
         """By the attributes of the row's tag."""
 
@@ -198,42 +216,58 @@ class FastRows:
         `row`: as `decode_plain` gives it, without comments, sections and instructions.
         """
         self._read_cell.characters = 0
-        opening, _, body = row.partition(">")
-        tag = _ROW.fullmatch(opening)
-        # Before the first cell; of each cell its column, row, kind, value and text; then what follows it.
-        parts = _CELL.split(body)
-        numbers: Sequence[str | None] = parts[2::6]
-        stored: Sequence[str | None] = parts[4::6]
-        if tag is None or any(parts[::6]) or numbers.count(tag[1]) != len(numbers) or int(tag[1]) > LAST_ROW:
+        match = self._match(row) or (self._match(row) if self._learn_columns(row) else None)
+        if match is None:
             return None
-        if "<is>" in body:
-            stored = [text if value is None else value for value, text in zip(stored, parts[5::6], strict=True)]
-        layout = self._layout((*parts[1::6], *parts[3::6]))
-        hidden = self._is_hidden(tag[2])
-        if layout is None or hidden is None:
+        groups = match.groups()
+        number = int(groups[0])
+        kinds = groups[_ROW_GROUPS::_CELL_GROUPS]
+        layout = self._layouts[kinds] if kinds in self._layouts else self._make_layout(kinds)
+        hidden = self._is_hidden(groups[1])
+        if layout is None or hidden is None or number > LAST_ROW:
             return None
+        stored = groups[_ROW_GROUPS + 1 :: _CELL_GROUPS]
+        if "<is>" in row:
+            texts = groups[_ROW_GROUPS + 2 :: _CELL_GROUPS]
+            stored = tuple([text if value is None else value for value, text in zip(stored, texts, strict=True)])
         try:
-            if layout.is_dense and all(stored):
-                cells = [convert(each) for convert, each in zip(layout.converters, stored, strict=True) if each]
+            if layout.dense and all(stored[: layout.dense]):
+                cells = [convert(each) for convert, each in zip(layout.converters, stored, strict=False)]
             else:
                 cells = _spread(layout, stored)
         except ValueError:
             return None
-        return RawRow(int(tag[1]), cells, NO_CELL_ERRORS, hidden, None, layout.codes)
+        return RawRow(number, cells, NO_CELL_ERRORS, hidden, None, layout.codes)
 
-    def _layout(self, key: tuple[str, ...]) -> _Layout | None:
-        if key in self._layouts:
-            return self._layouts[key]
-        count = len(key) // 2
-        columns = [column_number(letters) - 1 for letters in key[:count]]
-        kinds = [_KIND.fullmatch(attributes) for attributes in key[count:]]
+    def _learn_columns(self, row: str) -> bool:
+        """Give the pattern a place for each column of a row; False where it has them, or they are too many."""
+        new = set(_LETTERS.findall(row)) - self._columns.keys()
+        if not new or self._patterns == _MOST_PATTERNS or len(self._columns) + len(new) > _MOST_COLUMNS:
+            return False
+        found = self._columns | {letters: column_number(letters) - 1 for letters in new}
+        if max(found.values()) >= self._most_columns:
+            return False
+        self._columns = dict(sorted(found.items(), key=itemgetter(1)))
+        self._match = _row_pattern(self._columns).fullmatch
+        self._patterns += 1
+        return True
+
+    def _make_layout(self, key: tuple[str | None, ...]) -> _Layout | None:
+        places = [place for place, attributes in enumerate(key) if attributes is not None]
+        known = list(self._columns.values())
+        columns = [known[place] for place in places]
+        kinds = [_KIND.fullmatch(attributes) for attributes in key if attributes is not None]
         layout = None
-        if max(columns, default=0) < self._columns and all(kind and kind[2] != "e" for kind in kinds):
+        if all(kind and kind[2] != "e" for kind in kinds):
             found = [self._read_cell.read_style(kind[2], kind[1]) for kind in kinds if kind]
-            codes = {column: code for column, (_, code) in zip(columns, found, strict=True) if code}
-            layout = _Layout(columns, [convert for convert, _ in found], columns == list(range(count)), codes)
-        if len(self._layouts) < _MOST_LAYOUTS and sum(map(len, key)) <= _LONGEST_LAYOUT:
+            coded = tuple((column, code) for column, (_, code) in zip(columns, found, strict=True) if code)
+            codes = self._codes.get(coded) or dict(coded)
+            dense = len(columns) if columns == list(range(len(columns))) else 0
+            layout = _Layout(columns, [convert for convert, _ in found], places, dense, codes)
+        if len(self._layouts) < _MOST_LAYOUTS and sum(map(len, filter(None, key))) + len(key) <= _LONGEST_LAYOUT:
             self._layouts[key] = layout
+            if layout:
+                self._codes[tuple(layout.codes.items())] = layout.codes
         return layout
 
     def _is_hidden(self, attributes: str) -> bool | None:
@@ -253,7 +287,8 @@ class FastRows:
 def _spread(layout: _Layout, stored: Sequence[str | None]) -> list[str | None]:
     """Put cells at their columns; empty ones count only where another follows."""
     cells: list[str | None] = []
-    for column, convert, each in zip(layout.columns, layout.converters, stored, strict=True):
+    for place, column, convert in zip(layout.places, layout.columns, layout.converters, strict=True):
+        each = stored[place]
         text = convert(each) if each else None
         have = len(cells)
         if column == have:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +21,7 @@ from batch.loader.formats.xlsx_rows import WorksheetGrid
 from batch.loader.source import RawRow
 from batch.model.sheets import Limits, SheetFile
 from batch.ooxml.archive import open_archive
+from batch.ooxml.references import column_letters
 from batch.ooxml.shared_strings import SharedStrings
 
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -119,6 +120,31 @@ def test_a_worksheet_is_read_alike_with_and_without_the_short_cut(
     numbered = between.join(row.replace("@", str(number)) for number, row in enumerate(written, 5))
     body = f'<?xml version="1.0"?><worksheet xmlns="m">\n<sheetData>{numbered}</sheetData></worksheet>'
     source = source_of(folder / "a.xlsx", sheet=body.encode())
+    short = read_by(source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FastRows, "read", lambda self, row: None)
+        assert short == read_by(source)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [range(0, 4 * row, row) for row in range(1, 60)],
+        [range(3), range(1100), range(2), [0, 1, 1099]],
+        [[0, 16_383], [1, 5], [16_384], [0]],
+        [[2, 1], [0], [1, 1], [0, 1, 2]],
+    ],
+    ids=["in many rows others", "more than a pattern has", "beyond the last", "out of order"],
+)
+def test_columns_that_are_not_known_from_the_first_row_are_read_alike(
+    folder: Path, columns: list[Iterable[int]]
+) -> None:
+    """New ones in a row further down; so many or so often that the pattern of a row is not given a place for them."""
+    written = "".join(
+        f'<row r="{row}">' + "".join(f'<c r="{column_letters(at + 1)}{row}"><v>{at}</v></c>' for at in own) + "</row>"
+        for row, own in enumerate(columns, 1)
+    )
+    source = source_of(folder / "c.xlsx", sheet=f"<worksheet><sheetData>{written}</sheetData></worksheet>".encode())
     short = read_by(source)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FastRows, "read", lambda self, row: None)
