@@ -68,9 +68,8 @@ def submit(
         return ended
     with Ledger.for_reading(settings.ledger) as ledger:
         workers = len(ledger.lanes.workers())
-        located = ledger.locate(ended)
     return SubmittedRun(
-        run=located,
+        run=ledger.locate(ended),
         messages=checked[0].to_send,
         senders=len(checked[0].senders),
         folder=Path(ended.report_dir or ""),

@@ -77,13 +77,12 @@ def command(
     def announce(url: str) -> None:
         echo(url)
         listening = _("The sandbox listens at {url}; Ctrl+C ends it. In another terminal:").format(url=url)
-        here = f"--base-url {url}"
-        on_server = f"{here} --ledger postgresql://" + _("HOST/DATABASE")
+        on_server = f"--base-url {url} --ledger postgresql://" + _("HOST/DATABASE")
         lines = [
             listening,
             "  export WEGLY_TOKEN=anything",
-            f"  wegly-batch run contatos.xlsx -c boas-vindas.toml {here}",
-            _("Or with workers (docs/many-machines.md), each in a terminal of its own:"),
+            f"  wegly-batch run contatos.xlsx -c boas-vindas.toml --base-url {url}",
+            _("Or with workers (docs/many-machines.md), each in a terminal of its own, with the token:"),
             f"  wegly-batch worker {on_server}",
             f"  wegly-batch submit contatos.xlsx -c boas-vindas.toml {on_server}",
         ]

@@ -29,8 +29,8 @@ def command(*, run: str, as_json: bool, quiet: bool, **options: Any) -> ExitCode
     ended = watch(run, settings_from(options), make_watcher(yes=True, quiet=quiet or as_json))
     if ended is None:
         if not quiet:
-            end = f"wegly-batch cancel {run}{repeat_typed('ledger')}"
-            say(_("The run goes on. To end it: {command}").format(command=end))
+            words = _("The run goes on. To end it: {command}")
+            say(words.format(command=f"wegly-batch cancel {run}{repeat_typed('ledger')}"))
         return ExitCode.INTERRUPTED
     print_end(ended, as_json=as_json, quiet=quiet)
     return ended.exit_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -66,12 +67,12 @@ class OutcomeCounts(LedgerPart):
         horizon: datetime = min(oldest or there, there.astimezone(UTC) - _MARGIN)
         return horizon if self._since is None else max(horizon, self._since)
 
-    def _count(self, connection: sa.Connection, horizon: datetime) -> list[tuple[str, bool, int]]:
+    def _count(self, connection: sa.Connection, horizon: datetime) -> list[Any]:
+        """Return (state, began since the horizon, number) of the messages that began since the last one."""
         is_recent = sa.func.coalesce(messages.c.sent_at >= horizon, sa.false())
         query = sa.select(messages.c.state, is_recent, sa.func.count()).where(messages.c.run == self._run.run)
         if self._since is not None:
             # With both ends the planner takes the index by time; with one, of which it knows nothing, it reads all.
             query = query.where(messages.c.sent_at.between(self._since, horizon + _LATEST))
         ended = messages.c.state.not_in((State.PENDING.value, State.CLAIMED.value))
-        found = connection.execute(query.where(ended).group_by(messages.c.state, is_recent))
-        return [(state, recent, count) for state, recent, count in found]
+        return list(connection.execute(query.where(ended).group_by(messages.c.state, is_recent)))
