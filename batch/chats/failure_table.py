@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from batch.chats.error_text import as_clause, as_sentence, decode_body, extract_text, one_line, parse_json
 from batch.chats.response import DEFAULT_PAUSE, clock_skew, find_chat_signs, parse_chat, rate_limit_reset, retry_after
@@ -78,6 +77,7 @@ def judge(exchange: Exchange, *, had_answer: bool, redact: Callable[[str], str] 
         had_answer: this sender already had a readable 2xx in this run, so address, token and rights are right.
         redact: takes secrets out of a text; applied to everything that comes from the answer.
     """
+    skew = clock_skew(exchange.headers, received=exchange.received_at)
     if not exchange.written and exchange.status is None:
         verdict = _not_written(exchange, redact)
     elif exchange.fault is not None or exchange.status is None:
@@ -89,9 +89,12 @@ def judge(exchange: Exchange, *, had_answer: bool, redact: Callable[[str], str] 
         # One of the two belongs to the request, and the other may be an acceptance.
         verdict = _lost(Phrase(N_("another answer followed the first")))
     else:
-        verdict = _answered(_Answer(exchange=exchange, status=exchange.status, redact=redact), had_answer=had_answer)
-    skew = clock_skew(exchange.headers, received=exchange.received_at)
+        verdict = _answered(_Answer(exchange, exchange.status, _text(exchange), redact, skew), had_answer=had_answer)
     return replace(verdict, http_status=exchange.status, clock_skew=skew)
+
+
+def _text(exchange: Exchange) -> str:
+    return decode_body(exchange.body, exchange.headers.get("content-type", ""))
 
 
 def _not_written(exchange: Exchange, redact: Callable[[str], str]) -> Verdict:
@@ -122,17 +125,14 @@ def _fault_words(exchange: Exchange, redact: Callable[[str], str]) -> Phrase:
     return Phrase("{fault} ({detail})", {"fault": fault, "detail": Phrase(detail)}) if detail else fault
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Answer:
-    """A whole answer, parsed once for all rules."""
+class _Answer(NamedTuple):
+    """A whole answer. A named tuple: one is made for each row."""
 
     exchange: Exchange
     status: int
+    text: str
     redact: Callable[[str], str]
-
-    @cached_property
-    def text(self) -> str:
-        return decode_body(self.exchange.body, self.exchange.headers.get("content-type", ""))
+    clock_skew: float | None
 
     @property
     def pause(self) -> float | None:
@@ -187,7 +187,7 @@ def _accepted(answer: _Answer, *, had_answer: bool) -> Verdict:
         chat,
         http_status=answer.status,
         sent_at=exchange.sent_at,
-        clock_skew=clock_skew(exchange.headers, received=exchange.received_at),
+        clock_skew=answer.clock_skew,
         requested_status=exchange.requested_status,
         clean=lambda text: one_line(answer.redact(text)),
     )
