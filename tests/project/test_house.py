@@ -98,6 +98,7 @@ LINES_OF_FEATURES = {
     "one report of a run at a time, and a server that restarts meanwhile": 37,
     "claims given back in sets, claims as early as they take, arrays as the server writes them": 109,
     "a loop that wakes less often while a sender is fast": 44,
+    "attempts of a span of time, of all senders, without an index by time alone": 16,
     "workers that begin at no unsafe ledger, claims that are taken back after a takeover, lost pooled connections": 17,
     "looks by workers: first rows that go alone, failed messages that are replaced, some of each sender": 218,
     "claims that a server lacks after a failover": 147,

@@ -18,7 +18,7 @@ from batch.ledger.read.deliveries import ACCEPTED, count_deliveries
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK
 from batch.ledger.storage.results import LOOKED_AT, OF_MESSAGE, delivery_of
-from batch.ledger.storage.schema import SENT_STATES, canaries, deliveries, is_one_of, messages, rows, runs
+from batch.ledger.storage.schema import SENT_STATES, canaries, deliveries, is_one_of, messages, rows, runs, sent_between
 from batch.ledger.storage.suppression import SuppressionEntry, read_removal, suppress, suppress_by_code
 from batch.model.delivery import LOOKS, STOPPED_MARKETING, Delivery, DeliveryCounts, Sighting, add_sighting, next_look
 from batch.model.messages import is_loopback
@@ -134,17 +134,16 @@ class Deliveries(LedgerPart):
         """Return the accepted messages that a run has sent since a moment, by row. `upto`: the last row, or None."""
         last = [] if upto is None else [rows.c.row <= upto]
         with connect_to_read(self._engine) as connection:
-            found = connection.execute(
-                _select_messages(*_sent_by(run, since), *last).join(*_ROW).add_columns(rows.c.row)
-            )
+            query = _select_messages(*_sent_by(connection, run, since), *last)
+            found = connection.execute(query.join(*_ROW).add_columns(rows.c.row))
             return {each["row"]: _message_of(each) for each in found.mappings()}
 
     def keys_sent(self, run: str, since: datetime, until: datetime, sender: str | None = None) -> list[str]:
         """Return the keys of those before the end, by time; of a sender, where one is given."""
-        of_sender = [messages.c.sender == sender] if sender is not None else []
-        query = sa.select(messages.c.key).where(*_sent_by(run, since), messages.c.sent_at < until, *of_sender)
+        query = sa.select(messages.c.key).order_by(messages.c.sent_at, messages.c.key)
         with connect_to_read(self._engine) as connection:
-            return list(connection.execute(query.order_by(messages.c.sent_at, messages.c.key)).scalars())
+            which = _sent_by(connection, run, since, until, sender)
+            return list(connection.execute(query.where(*which)).scalars())
 
     def read(self, keys: Iterable[str]) -> list[FollowedMessage]:
         """Return accepted messages by their keys, in the order of these."""
@@ -161,12 +160,16 @@ class Deliveries(LedgerPart):
 
         `most`: the latest ones. Those of a sender, and of `since`, where these are given.
         """
-        which = [messages.c.run == run, ACCEPTED] if since is None else _sent_by(run, since)
-        which += [messages.c.sender == sender] if sender is not None else []
-        query = _select_messages(*which, deliveries.c.key.is_not(None))
+        query = _select_messages(deliveries.c.key.is_not(None))
         query = query.order_by(messages.c.sent_at.desc(), messages.c.key.desc())
         with connect_to_read(self._engine) as connection:
-            return [_message_of(each) for each in reversed(connection.execute(query.limit(most)).mappings().all())]
+            which = [messages.c.run == run, ACCEPTED]
+            if since is not None:
+                which = _sent_by(connection, run, since, sender=sender)
+            elif sender is not None:
+                which.append(messages.c.sender == sender)
+            found = connection.execute(query.where(*which).limit(most)).mappings().all()
+            return [_message_of(each) for each in reversed(found)]
 
     def by_row(self, run: str, found: Iterable[FollowedMessage]) -> dict[int, FollowedMessage]:
         """Return messages of a run by their rows, which are searched for in all of its sheet."""
@@ -210,9 +213,11 @@ _AGAIN = N_("Check the disk, then give the same command again: it goes on where 
 _ROW = (rows, sa.and_(rows.c.run == messages.c.run, rows.c.key == messages.c.key, rows.c.outcome.is_(None)))
 
 
-def _sent_by(run: str, since: datetime) -> list[sa.ColumnElement[bool]]:
+def _sent_by(
+    connection: sa.Connection, run: str, since: datetime, until: datetime | None = None, sender: str | None = None
+) -> list[sa.ColumnElement[bool]]:
     of_run = sa.func.coalesce(messages.c.run, "") == run  # no plain column: SQLite would read all of the run each time
-    return [of_run, ACCEPTED, messages.c.sent_at >= since]
+    return [of_run, ACCEPTED, *sent_between(connection, since, until, sender=sender)]
 
 
 def read_due(

@@ -35,7 +35,7 @@ from batch.ledger.storage.results import (
     row_columns,
     select_groups,
 )
-from batch.ledger.storage.schema import State, messages, runs
+from batch.ledger.storage.schema import State, messages, runs, sent_between
 from batch.ledger.storage.schema import rows as run_rows
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
@@ -216,7 +216,7 @@ class Staging:
         here = sa.func.coalesce(messages.c.endpoint, "") == endpoint  # no plain column: SQLite would read all of it
         sent = (messages.c.sent_at >= since, ACCEPTED, here)
         self._connection.commit()  # to see the looks that were made since
-        if not self._connection.execute(sa.select(sa.exists().where(*sent))).scalar():
+        if not self._connection.scalar(sa.select(sa.exists().where(*sent_between(self._connection, since), *sent))):
             return DueLooks(people=0)
         chosen = self._sendable(staged.c.person).order_by(staged.c.row).limit(limit)
         return read_due_looks(self._connection, now, *sent, messages.c.person.in_(chosen))

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.ledger.storage.engine import LedgerPart, connect_to_read
-from batch.ledger.storage.schema import State, messages
+from batch.ledger.storage.schema import State, messages, sent_between
 from batch.model.messages import campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.runs import Run
@@ -18,8 +18,6 @@ from batch.model.runs import Run
 _MARGIN = timedelta(seconds=15)
 """How far before now a message may begin whose claim is not seen yet: clocks are 5 seconds apart at most, and a claim
 that is older than a few seconds is not posted any more."""
-_LATEST = timedelta(days=1)
-"""After the horizon, by when certainly nothing began yet."""
 _RECOUNT = 30.0
 """Seconds between two counts of all: a row in doubt may be corrected, or settled, while the others are sent."""
 _SHARE = 100
@@ -72,7 +70,6 @@ class OutcomeCounts(LedgerPart):
         is_recent = sa.func.coalesce(messages.c.sent_at >= horizon, sa.false())
         query = sa.select(messages.c.state, is_recent, sa.func.count()).where(messages.c.run == self._run.run)
         if self._since is not None:
-            # With both ends the planner takes the index by time; with one, of which it knows nothing, it reads all.
-            query = query.where(messages.c.sent_at.between(self._since, horizon + _LATEST))
+            query = query.where(*sent_between(connection, self._since))
         ended = messages.c.state.not_in((State.PENDING.value, State.CLAIMED.value))
         return list(connection.execute(query.where(ended).group_by(messages.c.state, is_recent)))

@@ -32,6 +32,7 @@ from batch.ledger.storage.results import (
 )
 from batch.ledger.storage.schema import (
     ACCEPTED_STATES,
+    LATEST_ATTEMPT,
     SENT_STATES,
     State,
     campaigns,
@@ -127,12 +128,8 @@ class RunReader(LedgerPart):
 
     def latest_time(self) -> datetime | None:
         """Return the latest time that the ledger notes; None for an empty one."""
-        latest = (
-            sa.select(sa.func.max(runs.c.started)),
-            sa.select(sa.func.max(messages.c.sent_at)).where(messages.c.sent_at.is_not(None)),
-        )
         with connect_to_read(self._engine) as connection:
-            times = [connection.execute(query).scalar() for query in latest]
+            times = [connection.scalar(query) for query in (sa.select(sa.func.max(runs.c.started)), LATEST_ATTEMPT)]
         return max((time for time in times if time is not None), default=None)
 
 

@@ -13,7 +13,7 @@ from threading import Lock
 import sqlalchemy as sa
 
 from batch.ledger.storage.engine import database_of
-from batch.ledger.storage.schema import ACCEPTED_STATES, SENT_STATES, State, is_one_of, messages
+from batch.ledger.storage.schema import ACCEPTED_STATES, SENT_STATES, State, is_one_of, messages, sent_between
 from batch.model.contact_limits import DAY
 
 MARGIN = timedelta(seconds=1)
@@ -37,13 +37,13 @@ def read_contact_times(
     """
     columns = (messages.c.endpoint, messages.c.person, messages.c.state)
     now = sa.select(*columns, messages.c.sent_at, messages.c.duration_ms).where(
-        is_one_of(messages.c.state, SENT_STATES), messages.c.sent_at > since - _LONGEST
+        is_one_of(messages.c.state, SENT_STATES), *sent_between(connection, since - _LONGEST, sender=sender)
     )
     again = sa.select(*columns, messages.c.again_sent_at, messages.c.again_duration_ms).where(
         messages.c.again_state == State.UNKNOWN.value, messages.c.again_sent_at > since - _LONGEST
     )
     if sender is not None:
-        now, again = now.where(messages.c.sender == sender), again.where(messages.c.again_sender == sender)
+        again = again.where(messages.c.again_sender == sender)
     last: dict[str, datetime] = {}
     certain: dict[str, datetime] = {}
     for query, states in ((now, ACCEPTED_STATES), (again, ())):

@@ -17,7 +17,7 @@ from batch.ledger.storage.engine import Values, connect_to_read, create_tables, 
 from batch.ledger.storage.errors import CREATE_RIGHTS, describe, remedy_for
 from batch.ledger.storage.fleet_tables import fleet_metadata
 from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
-from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
+from batch.ledger.storage.schema import DROP_INDEX_BY_MOMENT, SCHEMA_VERSION, meta, metadata
 
 try:
     import psycopg
@@ -33,8 +33,8 @@ except ImportError:
 
 SCHEMA = "wegly"
 _OLDEST_VERSION = 150_000
-_KNOWN = (8, SCHEMA_VERSION)
-"""Versions of the tables that may lack those of workers, or columns of them."""
+_KNOWN = (8, 9, SCHEMA_VERSION)
+"""Versions of the tables that are brought up to date; this one too, for it may lack columns of workers."""
 _LONGEST_NAME = 63
 _SECRETS = ("password", "sslpassword")
 _SETTINGS = {
@@ -129,18 +129,18 @@ class PostgresServer(LockingServer):
         with self._connecting(lasts=True) as engine:
             with connect_to_read(engine) as connection:
                 found = self._read_version(connection)
-                is_complete = not _missing_columns(connection)
+                is_current = found == SCHEMA_VERSION and not _missing_columns(connection)
             if found is None:
                 self._create(engine)
-            elif found in _KNOWN and not is_complete:
-                self._complete_tables(engine)
-            elif found != SCHEMA_VERSION:
+            elif found not in _KNOWN:
                 raise LedgerUnusable(
                     _(
                         "The ledger {path} was written by a newer wegly-batch (its version is {found}, ours {version})."
                     ).format(path=self.location, found=found, version=SCHEMA_VERSION),
                     _("Install the newest wegly-batch."),
                 )
+            elif not is_current:
+                self._update_tables(engine)
         translate_failures(engine, self.location)
         return engine
 
@@ -199,12 +199,13 @@ class PostgresServer(LockingServer):
                 _tables(fleet_metadata).create_all(connection)
                 connection.exec_driver_sql(_NO_STATISTICS)
 
-    def _complete_tables(self, engine: sa.Engine) -> None:
-        """Add what the tables of workers lack, or all of them. Once, also where two programs do it."""
+    def _update_tables(self, engine: sa.Engine) -> None:
+        """Bring the tables up to date, and add what those of workers lack. Once, also where two programs do it."""
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
             connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN IF NOT EXISTS claim_epoch INTEGER")
             connection.exec_driver_sql(_NO_STATISTICS)
+            connection.exec_driver_sql(DROP_INDEX_BY_MOMENT)
             _tables(fleet_metadata).create_all(connection)
             for column in _missing_columns(connection):
                 words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)

@@ -12,10 +12,11 @@ from sqlalchemy.dialects.sqlite import insert
 from batch.model.outcomes import Outcome
 from batch.model.phrases import value_from_text, value_to_text
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """Raised with every change of the tables; `MIGRATIONS` in `sqlite.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def microseconds(at: datetime) -> int:
@@ -209,7 +210,6 @@ messages = sa.Table(
     sa.Index("messages_by_run", "run"),
     _partial("messages_by_person", "person", "sent_at", where=_ATTEMPTED),
     _partial("messages_by_time", "sender", "sent_at", where=_ATTEMPTED),
-    _partial("messages_by_moment", "sent_at", where=_ATTEMPTED),
     _partial("messages_again", "again_state", where=_AGAIN),
     RETRIES := _partial("messages_retries", "retry_of", where=sa.text("retry_of IS NOT NULL")),
 )
@@ -360,6 +360,9 @@ def restored_values() -> dict[str, Any]:
     return {**kept, "payload": None, **dict.fromkeys(AGAIN.values())}
 
 
+DROP_INDEX_BY_MOMENT = "DROP INDEX IF EXISTS messages_by_moment"
+"""The step to version 10. Each claim and each record wrote that index; `sent_between` does without."""
+
 IS_RETRY = sa.and_(
     messages.c.state == State.PENDING.value,
     messages.c.retry_of.is_not(None),
@@ -378,3 +381,29 @@ def is_suppressed(person: sa.ColumnElement[str], endpoint: sa.ColumnElement[str]
 def may_have(message: Any) -> sa.ColumnElement[bool]:
     """Return the condition: the person has the message, or may have it, also one that is to be sent again."""
     return sa.or_(is_one_of(message.c.state, SENT_STATES), message.c.again_state == State.UNKNOWN.value)
+
+
+_IS_ATTEMPTED = messages.c.sent_at.is_not(None)
+_first = sa.select(sa.func.min(messages.c.sender)).where(_IS_ATTEMPTED)
+_begin = sa.select(_first.scalar_subquery().label("sender")).cte("senders", recursive=True)
+_next = sa.select(_first.where(messages.c.sender > _begin.c.sender).scalar_subquery())
+_senders = _begin.union_all(_next.where(_begin.c.sender.is_not(None)))
+"""Every sender, each found by the index after the one before; then null."""
+_SENDERS = sa.select(_senders.c.sender).where(_senders.c.sender.is_not(None))
+_latest = sa.select(sa.func.max(messages.c.sent_at)).where(messages.c.sender == _senders.c.sender, _IS_ATTEMPTED)
+LATEST_ATTEMPT = sa.select(sa.func.max(_latest.scalar_subquery())).select_from(_senders)
+"""The query of when the last attempt began."""
+
+
+def sent_between(
+    connection: sa.Connection, since: datetime, until: datetime | None = None, *, sender: str | None = None
+) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions of messages whose last attempt began in a span of time, its end left out.
+
+    It always has an end: without, PostgreSQL, which has no statistics of these times, would read all messages.
+    `sender` None: of all senders, with whom the index begins.
+    """
+    is_of_sender = messages.c.sender == sender
+    if sender is None:
+        is_of_sender = messages.c.sender.in_(connection.execute(_SENDERS).scalars().all())
+    return [is_of_sender, messages.c.sent_at >= since, messages.c.sent_at < (until or _NEVER)]

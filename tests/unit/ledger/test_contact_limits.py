@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from batch.ledger import FollowScope, History, Ledger, Owner, RetryOptions, StagedRow, SuppressionEntry
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.rolling_quota import Quota
-from batch.ledger.storage.schema import deliveries, messages
+from batch.ledger.storage.schema import LATEST_ATTEMPT, deliveries, messages, sent_between
 from batch.model.contact_limits import DAY, ContactLimits
 from batch.model.delivery import TEMPLATE_PAUSED, UNREACHABLE, DeliveryState, Sighting
 from batch.model.messages import message_key
@@ -205,6 +205,10 @@ def _payloads(ledger: Ledger) -> list[str | None]:
         return list(connection.execute(select(messages.c.payload)).scalars())
 
 
+_NO_SCAN_OF_MANY = ("SCAN meta", "SCAN senders", "SCAN CONSTANT ROW", "SCAN (subquery")
+"""Steps of SQLite over what has a few rows: `senders` has those of the ledger."""
+
+
 @pytest.mark.usefixtures("sqlite_file")  # whose plans are in its own words; PostgreSQL's follow its statistics
 def test_finding_a_person_or_a_chat_reads_no_more_than_an_index(ledger: Ledger) -> None:
     """What is asked for every message must not slow down as the ledger grows."""
@@ -217,11 +221,34 @@ def test_finding_a_person_or_a_chat_reads_no_more_than_an_index(ledger: Ledger) 
     answered = replace(SENT, signs=ChatSigns(chat_id="chat-1"))
     tried(ledger, "r1", NOON, verdict=answered, rules=ContactLimits(per_24h=5, shared_cap=True, not_within=DAY))
     with ledger._engine.connect() as connection:
-        for statement in {text for text in statements if text.startswith(("SELECT", "UPDATE"))}:
+        for statement in {text for text in statements if text.startswith(("SELECT", "UPDATE", "WITH"))}:
             steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
-            assert not [step for step in steps if step.startswith("SCAN") and "meta" not in step], (statement, steps)
+            scans = [step for step in steps if step.startswith("SCAN") and not step.startswith(_NO_SCAN_OF_MANY)]
+            assert not scans, (statement, steps)
             assert not [step for step in steps if "messages_by_campaign" in step], (statement, steps)
     assert any("chat-1" in text for text in statements if text.startswith("SELECT"))
+
+
+def test_attempts_of_a_span_of_time_are_of_all_senders_or_one(ledger: Ledger) -> None:
+    """The senders are found by the index; the end of a span is not in it."""
+    with ledger._engine.connect() as connection:
+        assert connection.scalar(LATEST_ATTEMPT) is None
+        assert not connection.execute(select(messages.c.key).where(*sent_between(connection, NOON))).all()
+    for number, (person, sender) in enumerate([(ANA, "s1"), (BIA, "s3"), (CLARA, "s2"), (ANA, "s4")]):
+        planned(ledger, f"r{number}", person, sender=sender, campaign=f"c{number}")
+        if sender != "s4":  # which has attempted nothing
+            tried(ledger, f"r{number}", NOON + number * HOUR, verdict=SENT)
+    with ledger._engine.connect() as connection:
+
+        def found(*span: datetime, sender: str | None = None) -> set[str]:
+            which = sent_between(connection, *span, sender=sender)
+            return set(connection.execute(select(messages.c.sender).where(*which)).scalars())
+
+        assert connection.scalar(LATEST_ATTEMPT) == NOON + 2 * HOUR
+        assert found(NOON) == {"s1", "s2", "s3"}
+        assert found(NOON + HOUR) == {"s2", "s3"}
+        assert found(NOON, NOON + 2 * HOUR) == {"s1", "s3"}
+        assert found(NOON, sender="s2") == {"s2"}
 
 
 def test_who_was_reached_more_than_a_day_ago_needs_a_place_again(ledger: Ledger) -> None:

@@ -49,6 +49,9 @@ CREATE TABLE suppressed (
 );
 INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400000000);
 """
+VERSION_9 = """
+CREATE INDEX messages_by_moment ON messages (sent_at) WHERE sent_at IS NOT NULL;
+"""
 VERSION_8 = """
 ALTER TABLE messages DROP COLUMN claim_epoch;
 """
@@ -71,7 +74,7 @@ def test_people_on_the_list_of_version_4_are_on_it_everywhere(tmp_path: Path) ->
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 4)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_8 + VERSION_6 + VERSION_5 + VERSION_4)
+        connection.executescript(VERSION_9 + VERSION_8 + VERSION_6 + VERSION_5 + VERSION_4)
     with Ledger.open(f"sqlite:///{path}") as ledger:
         (entry,) = ledger.suppression.entries()
         assert (entry.person, entry.endpoint, entry.added) == ("+5511988887001", "", SENT)
@@ -84,7 +87,7 @@ def test_messages_of_version_5_have_no_id_yet(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 5)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(VERSION_8 + VERSION_6 + VERSION_5)
+        connection.executescript(VERSION_9 + VERSION_8 + VERSION_6 + VERSION_5)
         connection.execute("UPDATE messages SET run = 'r1', chat_id = 'chat-1'")
     with Ledger.open(f"sqlite:///{path}") as ledger:
         assert [result.outcome for result in ledger.results("r1")] == ["success"]
@@ -101,7 +104,7 @@ def test_a_ledger_of_version_6_has_passed_no_canary(tmp_path: Path) -> None:
     make_ledger(path, 6)
     before = asked(path, "SELECT key, state, attempts, sent_at FROM messages")
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(VERSION_8 + VERSION_6)
+        connection.executescript(VERSION_9 + VERSION_8 + VERSION_6)
     with Ledger.open(f"sqlite:///{path}") as ledger:
         assert ledger.deliveries.canary_senders("e", "t", SENT) == set()
         ledger.deliveries.note_canary("e", ["s"], "t", SENT)
@@ -114,11 +117,24 @@ def test_a_claim_of_version_8_is_settled_as_any_other(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 8)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(VERSION_8)
+        connection.executescript(VERSION_9 + VERSION_8)
         connection.execute("UPDATE messages SET state = 'claimed', claim_run = 'r1'")
     with Ledger.open(f"sqlite:///{path}") as ledger:
         assert ledger.settle_dead_claims(endpoint="e", campaign="c") == 1
         assert [result.outcome for result in ledger.results("r1")] == ["unknown"]
+
+
+def test_a_ledger_of_version_9_loses_its_index_by_time_alone(tmp_path: Path) -> None:
+    """Every claim and every record wrote it; what it was for is found by sender and time."""
+    path = tmp_path / "old.sqlite3"
+    make_ledger(path, 9)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_9)
+    before = asked(path, "SELECT * FROM messages")
+    for _ in range(2):
+        Ledger.open(f"sqlite:///{path}").close()
+        assert asked(path, "SELECT 1 FROM sqlite_schema WHERE name = 'messages_by_moment'") == []
+    assert asked(path, "SELECT * FROM messages") == before
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,19 @@ def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, url: str) -> 
         Ledger.open(url)
 
 
+def test_a_ledger_of_version_9_loses_its_index_by_time_alone(ledger: Ledger, url: str) -> None:
+    """As a file of SQLite does; once, and its people stay known."""
+    plan(ledger)
+    with ledger._engine.begin() as connection:
+        connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value="9"))
+        connection.exec_driver_sql("CREATE INDEX messages_by_moment ON messages (sent_at) WHERE sent_at IS NOT NULL")
+    for _ in range(2):
+        with Ledger.open(url) as opened, opened._engine.connect() as connection:
+            assert "messages_by_moment" not in {each["name"] for each in sa.inspect(connection).get_indexes("messages")}
+            assert connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema_version")) == "10"
+            assert len(list(opened.results("r1"))) == 3
+
+
 def test_locks_name_their_holder_and_end_with_the_session(ledger: Ledger, url: str, postgres: Cluster) -> None:
     """Of another program as of this one; a session that was ended holds nothing."""
     with Ledger.open(url) as other, ledger.hold([SENDER], OWNER):
@@ -198,7 +211,7 @@ def test_a_claim_looks_people_up_whatever_was_sent_since_the_plan(
             explained = driver.execute("EXPLAIN " + psycopg.ClientCursor(driver).mogrify(*found)).fetchall()
         database_of(ledger._engine).give_back(connection)
     lines = [line.strip() for (line,) in explained]
-    assert not [line for line in lines if "Seq Scan" in line or "Materialize" in line or "messages_by_moment" in line]
+    assert not [line for line in lines if "Seq Scan" in line or "Materialize" in line or "messages_by_time" in line]
     scans = [at for at, line in enumerate(lines) if "Scan" in line and "messages_by_person" in line]
     assert len(scans) >= 2
     assert all("Index Cond: (" in lines[at + 1] and "person = " in lines[at + 1] for at in scans)
