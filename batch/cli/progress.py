@@ -21,6 +21,7 @@ from batch.cli.output.run import trial_question, waiting_text
 from batch.cli.terminal import can_colour, can_draw, confirm, render_text, say, terminal_width
 from batch.formatting import format_duration, format_moment, format_rate, format_short_rate
 from batch.i18n import _, ngettext, number
+from batch.model.lanes import Service
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.runs import Run
@@ -227,8 +228,8 @@ class Terminal(Watcher):
         words = _("Starting PostgreSQL {version}, an imitation of the API, and {workers} workers.")
         self._write(words.format(version=postgres, workers=workers))
 
-    def miss_workers(self, run: Run) -> None:
-        self._write(start_worker_line(run))
+    def miss_workers(self, run: Run, service: Service) -> None:
+        self._write(start_worker_line(run, service))
 
     def lose_worker(self, pid: int, senders: int) -> None:
         words = ngettext(

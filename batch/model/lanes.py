@@ -1,6 +1,6 @@
 """Lanes: one sender of one run, as workers send it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -90,6 +90,39 @@ class Submission:
     def last_row(self) -> int | None:
         """The last row that may be sent now; None: all."""
         return self.upto if self.canary is None else self.canary
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worker:
+    """A worker that is connected."""
+
+    name: str
+    """Host, process and version, as the server lists it."""
+    since: datetime | None = None
+    """None: hidden from this user."""
+    endpoint: str | None = None
+    """The address of the API that it serves; None: it has not noted it yet."""
+    queue: str | None = None
+    """As of a submission: that of its address and token."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """The workers that are connected, counted by what they can do for a run."""
+
+    able: int
+    """Those with its address and its token."""
+    other_token: int
+    """Those with its address alone."""
+    elsewhere: int
+
+    @classmethod
+    def of(cls, workers: Iterable[Worker], *, queue: str, endpoint: str) -> "Service":
+        """Count the workers for a run at an endpoint, of a queue."""
+        found = list(workers)
+        able = sum(each.queue == queue for each in found)
+        other_token = sum(each.endpoint == endpoint and each.queue != queue for each in found)
+        return cls(able=able, other_token=other_token, elsewhere=len(found) - able - other_token)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

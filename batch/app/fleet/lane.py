@@ -109,6 +109,8 @@ class _LaneService:
         submission = self._taken.submission
         if (kept := load_settings(submission)) is None:
             log.warning("lane_of_another_version", run=self._run.run, sender=self._sender, format=submission.format)
+            words = _("The run {run} was submitted by another version of wegly-batch: this worker leaves it to others.")
+            self._server.tell(words.format(run=self._run.run))
             await self._leave(LaneState.WAITING, NOTHING_SENT)
             return None
         log.info("lane_taken", run=self._run.run, sender=self._sender, epoch=self._owner.epoch)

@@ -17,6 +17,7 @@ from batch.app.settings import Settings
 from batch.chats import Token
 from batch.fleet import LaneJob, enqueue, make_tables
 from batch.ledger import Ledger
+from batch.model.lanes import Service
 from batch.model.runs import Run
 
 
@@ -28,8 +29,8 @@ class SubmittedRun:
     messages: int
     senders: int
     folder: Path
-    workers: int
-    """Workers that are connected at the moment, whatever token they have."""
+    service: Service
+    """By the workers that are connected at the moment."""
     wait_until: datetime | None
     """When the hours begin, which keep it back now."""
 
@@ -67,12 +68,13 @@ def submit(
     if isinstance(ended, FinishedRun):
         return ended
     with Ledger.for_reading(settings.ledger) as ledger:
-        workers = len(ledger.lanes.workers())
+        queue = ledger.lanes.queue(settings.endpoint, token.header())
+        service = Service.of(ledger.lanes.workers(), queue=queue, endpoint=settings.endpoint)
     return SubmittedRun(
         run=ledger.locate(ended),
         messages=checked[0].to_send,
         senders=len(checked[0].senders),
         folder=Path(ended.report_dir or ""),
-        workers=workers,
+        service=service,
         wait_until=checked[0].forecast.closed_until,
     )

@@ -23,7 +23,7 @@ from batch.campaign import load_campaign
 from batch.errors import Busy, InputError, LedgerFailed, LedgerUnusable, SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, database_at, sender_lock
-from batch.model.lanes import Lane, LaneState, Submission
+from batch.model.lanes import Lane, LaneState, Service, Submission, Worker
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.reasons import sentence
 from batch.model.runs import CAMPAIGN_FILE, Run, SenderRun, StopCause, Tally
@@ -49,8 +49,8 @@ class RunStatus:
     outcomes: Mapping[Outcome, int]
     """Messages that it has brought to an end."""
     lanes: tuple[Lane, ...]
-    lacks_workers: bool = False
-    """No worker is connected that could send it; asked while it is watched."""
+    service: Service | None = None
+    """By the workers that are connected; None: none needs to be, for it has ended, or is being sent."""
     tally: Tally | None = None
     """All rows of its sheet as they stand; None: they were not counted."""
 
@@ -64,8 +64,7 @@ class FleetStatus:
     timezone: str | None
     """By whose clock times are shown: of the ledger's latest run. None: no run was planned in it yet."""
     runs: tuple[RunStatus, ...] = ()
-    workers: tuple[tuple[str, datetime | None], ...] = ()
-    """Host, process and version of each that is connected, with the time since when; None: hidden from this user."""
+    workers: tuple[Worker, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,13 +109,14 @@ def _status(ledger: Ledger, name: str, count: Callable[[], Mapping[Outcome, int]
         return None
     lanes = tuple(ledger.lanes.lanes(name))
     is_watched = count is not None and submission.closed is None
-    idle = is_watched and not any(lane.is_held for lane in lanes)
+    idle = submission.closed is None and not any(lane.is_held for lane in lanes)
+    endpoint, workers = run.endpoint, ledger.lanes.workers() if idle else []
     return RunStatus(
         run=ledger.locate(run),
         submission=submission,
         outcomes=count() if count and is_watched else ledger.lanes.outcomes(name),
         lanes=lanes,
-        lacks_workers=idle and not ledger.lanes.workers(),
+        service=Service.of(workers, queue=submission.queue, endpoint=endpoint) if idle else None,
     )
 
 
@@ -182,9 +182,10 @@ async def _watch(
             now = await _wait_for_status(ledger, name, count, lambda: is_left)
             if now is not None:
                 watcher.meter.take(now.outcomes, wanted=_wanted_rate(now), waits=_seconds_of_rest(now))
-                if now.lacks_workers and not is_known:
-                    watcher.miss_workers(now.run)
-                is_known = now.lacks_workers
+                lacks = now.service is not None and not now.service.able
+                if now.service is not None and lacks and not is_known:
+                    watcher.miss_workers(now.run, now.service)
+                is_known = lacks
             watcher.tick()
             if now is not None and now.submission.judge not in (None, judge):
                 judge = now.submission.judge

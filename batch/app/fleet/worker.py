@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from batch.chats import Token, make_ssl_context
 from batch.errors import LedgerFailed, LedgerUnusable
 from batch.event_log import log
 from batch.fleet import LaneJob, enqueue, forget_lost, make_tables, queued_lanes, work
+from batch.i18n import _
 from batch.ledger import Ledger
 from batch.model.lanes import LaneState
 from batch.model.outcomes import ExitCode
@@ -33,6 +35,8 @@ SWEEP = 0.7
 """Seconds between two sweeps of a worker: so long a lane may be free that no worker has."""
 _DRAINED, _RESTS = 1, -1
 """Priorities of a lane that a worker gave up, which goes first, and of one that waits for a moment."""
+_UNSERVED = 10.0
+"""Seconds for which no worker may send a run before that is told: one may be about to begin, or to come back."""
 _AGAIN = 1.0
 """Seconds before a lane is tried again whose ledger could not be reached."""
 
@@ -88,6 +92,10 @@ class _Worker:
         secure = settings.endpoint.startswith("https:")
         context = make_ssl_context(trust_env=settings.trust_env) if secure else None
         self._stopped = asyncio.Event()
+        self._told = set[str]()
+        self._unserved: dict[str, float] = {}
+        """Runs of others that no worker may send, with when that was seen first, by the monotonic clock."""
+        self._write = tell
         self._server = LaneServer(
             ledger=ledger,
             settings=settings,
@@ -96,10 +104,11 @@ class _Worker:
             stops=set(),
             stopped=self._stopped,
             pace=LookPace(find_rate(settings.endpoint)),
-            tell=tell,
+            tell=self._tell,
         )
 
     async def work(self, begun: Begun, on_signal: Callable[[bool], None]) -> ExitCode:
+        await asyncio.to_thread(self._note)
         stop, stopped = StopSignal(), self._stopped
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log_failure)
@@ -149,13 +158,47 @@ class _Worker:
             enqueue(driver, self._queue, [job])
 
     async def _sweep_until_cancelled(self) -> None:
+        is_noted = True
         while True:
             try:
+                if not is_noted:
+                    await asyncio.to_thread(self._note)
                 await asyncio.to_thread(self._ledger.prove_claims)
                 await asyncio.to_thread(sweep, self._ledger, self._queue)
+                self._tell_unserved(await asyncio.to_thread(self._ledger.lanes.unserved_runs, self._queue))
+                is_noted = True
             except (LedgerFailed, LedgerUnusable) as failed:
+                is_noted = False
                 log.warning("sweep_failed", problem=failed.problem)
             await asyncio.sleep(SWEEP)
+
+    def _note(self) -> None:
+        self._ledger.lanes.note_worker(self._info.name, queue=self._queue, endpoint=self._info.endpoint)
+
+    def _tell(self, words: str) -> None:
+        """Tell the operator something, once."""
+        if words not in self._told:
+            self._told.add(words)
+            self._write(words)
+
+    def _tell_unserved(self, found: Mapping[str, str]) -> None:
+        """Say of runs that wait in vain why this worker leaves them. `found`: with the address of each."""
+        now, own = time.monotonic(), self._info.endpoint
+        self._unserved = {run: self._unserved.get(run, now) for run in found}
+        for run, since in self._unserved.items():
+            if now - since < _UNSERVED:
+                continue
+            if found[run] == own:
+                words = _(
+                    "The run {run} waits: it was submitted with another token than this worker has, and no worker that "
+                    "has it is connected."
+                )
+            else:
+                words = _(
+                    "The run {run} waits: no worker serves {endpoint}, to which it goes. Start one with --base-url "
+                    "{endpoint}; this one serves {own}."
+                )
+            self._tell(words.format(run=run, endpoint=found[run], own=own))
 
 
 def _log_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

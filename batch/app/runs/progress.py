@@ -14,6 +14,7 @@ from itertools import count
 
 from batch.app.check import Check
 from batch.event_log import log
+from batch.model.lanes import Service
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.runs import Run
@@ -207,8 +208,8 @@ class Watcher:
     def start_workers(self, workers: int, postgres: int) -> None:
         """Take note that a demo starts so many workers, and a PostgreSQL of that version for them."""
 
-    def miss_workers(self, run: Run) -> None:
-        """Take note that no worker is connected that could send a run."""
+    def miss_workers(self, run: Run, service: Service) -> None:
+        """Take note that none of the workers that are connected, if any, could send a run."""
 
     def lose_worker(self, pid: int, senders: int) -> None:
         """Take note that a demo has killed a worker, which was sending for so many senders."""

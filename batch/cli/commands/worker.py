@@ -44,6 +44,7 @@ def _say_begun(worker: WorkerInfo, _stop: Callable[[], object]) -> None:
         worker.lanes,
     )
     say(words.format(name=worker.name, n=number(worker.lanes), endpoint=worker.endpoint, ledger=worker.ledger))
+    say(_("It waits for runs that are submitted to this address with the same token, and takes those that are there."))
 
 
 def _say_signal(again: bool) -> None:  # noqa: FBT001 - a callback

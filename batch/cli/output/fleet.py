@@ -20,7 +20,7 @@ from batch.cli.output.layout import (
 from batch.cli.terminal import bold
 from batch.formatting import format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
-from batch.model.lanes import Lane, LaneState, Submission
+from batch.model.lanes import Lane, LaneState, Submission, Worker
 from batch.model.outcomes import Outcome
 from batch.model.reasons import advice, sentence
 from batch.model.runs import Run, StopCause
@@ -50,8 +50,8 @@ def submitted_text(given: SubmittedRun, *, attached: bool = False) -> str:
     messages = ngettext("{n} message of {senders} is queued", "{n} messages of {senders} are queued", given.messages)
     senders = ngettext("{n} sender", "{n} senders", given.senders).format(n=number(given.senders))
     lines = [f"{messages.format(n=number(given.messages), senders=senders)}: {name}"]
-    if not given.workers:
-        lines.append(start_worker_line(given.run))
+    if not given.service.able:
+        lines.append(start_worker_line(given.run, given.service))
     if given.wait_until is not None:
         when = format_moment(given.wait_until, zone := given.run.timezone)
         words = _("Outside the campaign's hours: workers wait until {when} ({timezone}).")
@@ -69,7 +69,7 @@ def submitted_json(given: SubmittedRun) -> dict[str, object]:
         "campaign": given.run.campaign,
         "messages": given.messages,
         "senders": given.senders,
-        "workers": given.workers,
+        "workers": given.service.able,
         "wait_until": given.wait_until,
     }
 
@@ -82,14 +82,17 @@ def status_text(found: FleetStatus) -> str:
 
     runs = ["\n".join([*_run_lines(each, at), *_left_lines(each, found)]) for each in found.runs]
     parts = runs or [_(_NOTHING if found.timezone else _NEW)]
-    words = _("{name} since {when}")
-    workers = [words.format(name=name, when=at(since)) if since else name for name, since in found.workers]
-    waiting = [each.run for each in found.runs if _is_open(each)]
-    none = start_worker_line(waiting[0]) if waiting else _("none is connected")
-    parts.append(section(_("Workers"), workers or [none]))
+    workers = [_worker_text(each, at) for each in found.workers]
+    parts.append(section(_("Workers"), workers or [_("none is connected")]))
     times = [times_line(found.timezone)] if found.runs or found.workers else []
     parts.append("\n".join([_("Ledger: {place}").format(place=found.ledger), *times]))
     return "\n\n".join(parts)
+
+
+def _worker_text(worker: Worker, at: _At) -> str:
+    name, endpoint = worker.name, worker.endpoint
+    text = _("{name} since {when}").format(name=name, when=at(worker.since)) if worker.since else name
+    return _("{worker}, for {endpoint}").format(worker=text, endpoint=endpoint) if endpoint else text
 
 
 def _is_open(status: RunStatus) -> bool:
@@ -111,13 +114,16 @@ def _run_lines(status: RunStatus, at: _At) -> Iterator[str]:
 
 
 def _left_lines(status: RunStatus, found: FleetStatus) -> Iterator[str]:
-    """Say so where there are workers, which had the time to take a run, and none did."""
-    begun = [since for _name, since in found.workers if since]
+    """Say why no worker has taken a run: none may, or those that may had the time to."""
+    if status.service is not None and not status.service.able:
+        yield "  " + start_worker_line(status.run, status.service)
+        return
+    begun = [each.since for each in found.workers if each.since and each.queue == status.submission.queue]
     lanes = [lane for lane in status.lanes if lane.state.is_open]
     if not begun or not lanes or found.looked - max(min(begun), status.submission.submitted) < _SOON:
         return
     if all(lane.state is LaneState.WAITING and not lane.is_held for lane in lanes):
-        yield "  " + _("Workers are connected, and none has taken it: they are busy, or have another token or address.")
+        yield "  " + _("Workers that may send it are connected, and none has taken it: they are busy.")
 
 
 def _stand(status: RunStatus, at: _At) -> Iterator[str]:
@@ -179,6 +185,7 @@ def status_json(found: FleetStatus) -> str:
             "submitted": each.submission.submitted,
             "closed": each.submission.closed,
             "cause": each.submission.cause,
+            "endpoint": each.run.endpoint,
             "total": each.submission.total,
             "counts": {outcome.value: count for outcome, count in each.outcomes.items()},
             "rows": {outcome.value: each.tally.counts[outcome] for outcome in Outcome} if each.tally else None,
@@ -188,7 +195,7 @@ def status_json(found: FleetStatus) -> str:
         }
         for each in found.runs
     ]
-    workers = [{"name": name, "since": since} for name, since in found.workers]
+    workers = [{"name": each.name, "since": each.since, "endpoint": each.endpoint} for each in found.workers]
     return to_json({"ledger": found.ledger, "runs": runs, "workers": workers})
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
+from batch.app.settings import DEFAULT_BASE_URL
 from batch.cli.terminal import bold
-from batch.formatting import format_rows
-from batch.i18n import N_, _, number
+from batch.formatting import format_rows, quote_path
+from batch.i18n import N_, _, ngettext, number
 from batch.model.delivery import DeliveryCounts
+from batch.model.lanes import Service
 from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.reasons import Reason, general_sentence
@@ -96,10 +98,30 @@ def run_command(run: Run, words: str, *options: str) -> str:
     return f"wegly-batch {words}{command_options(run.endpoint, run.ledger_option, *options)}"
 
 
-def start_worker_line(run: Run) -> str:
-    """Say that no worker is connected, with the command that starts one which may send a run."""
-    words = _("No worker is connected. Start one, on any machine: {command}")
-    return words.format(command=run_command(run, "worker", "base-url", "ledger"))
+def start_worker_line(run: Run, service: Service) -> str:
+    """Say that no worker is connected that may send a run, and why, with the command that starts one which may."""
+    if service.other_token:
+        words = ngettext(
+            "The {n} worker for {endpoint} has another token than `submit` had. Start one with that token, on any "
+            "machine: {command}",
+            "The {n} workers for {endpoint} have other tokens than `submit` had. Start one with that token, on any "
+            "machine: {command}",
+            service.other_token,
+        )
+    elif service.elsewhere:
+        words = ngettext(
+            "No worker serves {endpoint}: the {n} that is connected serves another address. Start one, on any machine: "
+            "{command}",
+            "No worker serves {endpoint}: the {n} that are connected serve other addresses. Start one, on any machine: "
+            "{command}",
+            service.elsewhere,
+        )
+    else:
+        words = _("No worker is connected. Start one, on any machine: {command}")
+    # On another machine no variable names the address.
+    address = "" if run.endpoint == DEFAULT_BASE_URL else f" --base-url {quote_path(run.endpoint)}"
+    command = run_command(run, f"worker{address}", "ledger")
+    return words.format(n=number(service.other_token or service.elsewhere), endpoint=run.endpoint, command=command)
 
 
 def undecided_lines(counts: DeliveryCounts | None, endpoint: str, ledger: str) -> list[str]:

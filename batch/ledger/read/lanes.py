@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from batch.ledger.read.outcome_counts import OutcomeCounts
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of
-from batch.ledger.storage.fleet_tables import lanes, submissions
-from batch.ledger.storage.schema import State, messages
-from batch.model.lanes import OPEN_STATES, Lane, LaneState, Submission
+from batch.ledger.storage.fleet_tables import lanes, submissions, workers
+from batch.ledger.storage.schema import State, messages, runs
+from batch.model.lanes import OPEN_STATES, Lane, LaneState, Submission, Worker
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, findings_from_json
 from batch.model.runs import Run, SenderRun
@@ -77,10 +76,18 @@ class LaneReader(LedgerPart):
         with connect_to_read(self._engine) as connection:
             return Counter({sender: int(n) for sender, n in connection.execute(attempts.group_by(messages.c.sender))})
 
-    def workers(self) -> list[tuple[str, datetime | None]]:
-        """Return the name of each worker that is connected, with the time since when.
+    def unserved_runs(self, queue: str) -> dict[str, str]:
+        """Return the open runs of other queues that no connected worker may send, with the address of each."""
+        served = {queue, *(each.queue for each in self.workers() if each.queue)}
+        query = sa.select(runs.c.run, runs.c.endpoint).join(submissions, submissions.c.run == runs.c.run)
+        with connect_to_read(self._engine) as connection:
+            found = connection.execute(query.where(submissions.c.closed.is_(None), submissions.c.queue.not_in(served)))
+            return dict(found)
 
-        None: the server shows it to the worker's own user and to members of pg_read_all_stats alone.
+    def workers(self) -> list[Worker]:
+        """Return the workers that are connected.
+
+        The server shows since when to the worker's own user and to members of pg_read_all_stats alone.
         """
         query = sa.text(
             "SELECT application_name, min(backend_start) AS since FROM pg_stat_activity WHERE"
@@ -89,7 +96,16 @@ class LaneReader(LedgerPart):
         )
         begin = database_of(self._engine).worker_name("")  # type: ignore[attr-defined]
         with connect_to_read(self._engine) as connection:
-            return [(name.removeprefix(begin), since) for name, since in connection.execute(query, {"begin": begin})]
+            serves = {each.name: each for each in connection.execute(sa.select(workers))}
+            return [
+                Worker(
+                    name=name.removeprefix(begin),
+                    since=since,
+                    endpoint=serves[name].endpoint if name in serves else None,
+                    queue=serves[name].queue if name in serves else None,
+                )
+                for name, since in connection.execute(query, {"begin": begin})
+            ]
 
 
 def submission_of(connection: sa.Connection, run: str) -> Submission | None:

@@ -30,6 +30,17 @@ lock, which an open submission stands for. `settings`: what a worker needs of th
 open. `canary`: the last of the rows that go alone first; null where none do, or once they have passed. `judge`: the
 sender whose lane looks at them."""
 
+workers = sa.Table(
+    "workers",
+    fleet_metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("queue", sa.Text, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("noted", UtcTime, nullable=False),
+)
+"""What each worker serves. `name`: that of its connection, by which the server tells whether it is there. `queue`: as
+of submissions. `noted`: when it began, or came back after the server was away."""
+
 lanes = sa.Table(
     "lanes",
     fleet_metadata,

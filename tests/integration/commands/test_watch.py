@@ -18,6 +18,7 @@ from batch.app.fleet.watch import cancel, watch
 from batch.app.runs.progress import Watcher
 from batch.app.settings import Settings
 from batch.cli.main import _run as wegly_batch
+from batch.model.lanes import Service
 from batch.model.runs import Run
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
@@ -126,7 +127,7 @@ class Missing(Watcher):
         self.runs: list[str] = []
         self._end = end
 
-    def miss_workers(self, run: Run) -> None:
+    def miss_workers(self, run: Run, service: Service) -> None:
         self.runs.append(run.run)
         self._end()
 

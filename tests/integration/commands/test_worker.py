@@ -24,6 +24,9 @@ class Desk:
         self.sheet = office.sheet(phones(ROWS))
         self.campaign = office.campaign('[throttle]\nrate = "50/s"\n', sender=HALVES)
 
+    def status(self) -> str:
+        return self.office.type("status")[1]
+
     def submit(self) -> str:
         code, out, err = self.office.type("submit", self.sheet, "-c", self.campaign, "--json")
         assert code == 0, err
@@ -68,3 +71,35 @@ def test_a_worker_whose_writer_dies_ends_and_says_why(desk: Desk, monkeypatch: p
     with working(desk.ledger, desk.url):
         desk.office.type("watch", json.loads(desk.office.type("status", "--json")[1])["runs"][0]["run"])
     assert max(Counter(each.person for each in desk.office.sandbox.log.applied).values()) == 1
+
+
+@pytest.mark.parametrize("told", ["address", "token"])
+def test_a_run_that_no_worker_serves_is_not_waited_for_in_silence(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    """`submit`, `status` and the worker itself say what is wrong and what to type; then it is sent."""
+    monkeypatch.setattr("batch.app.fleet.worker._UNSERVED", 0.0)
+    office, other = desk.office, "http://127.0.0.1:9" if told == "address" else desk.url
+    words = {
+        "address": f"No worker serves {desk.url}: the 1 that is connected serves another address.",
+        "token": f"The 1 worker for {desk.url} has another token than `submit` had.",
+    }[told]
+    own = {"address": f"no worker serves {desk.url}", "token": "another token than this worker has"}[told]
+    with working(desk.ledger, other, "strange") as said:
+        code, _out, err = office.type("submit", desk.sheet, "-c", desk.campaign)
+        assert code == 0
+        assert words in err
+        assert f"wegly-batch worker --base-url {desk.url}" in err
+        assert words in desk.status()
+        assert f"for {other}" in desk.status()
+        (found,) = json.loads(office.type("status", "--json")[1])["workers"]
+        assert found["endpoint"] == other
+        (run,) = json.loads(office.type("status", "--json")[1])["runs"]
+        while not said:
+            office.type("status")
+        assert len(said) == 1
+        assert own in said[0]
+        with working(desk.ledger, desk.url):
+            assert words not in desk.status()
+            assert office.type("watch", run["run"])[0] == 0
+    assert set(office.sent().values()) == {1}

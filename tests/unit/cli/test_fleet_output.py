@@ -9,7 +9,8 @@ import pytest
 
 from batch.app.fleet.watch import FleetStatus, RunStatus
 from batch.cli.output.fleet import status_text
-from batch.model.lanes import Lane, LaneState, Submission
+from batch.cli.output.layout import start_worker_line
+from batch.model.lanes import Lane, LaneState, Service, Submission, Worker
 from batch.model.runs import Run, SenderRun
 
 NOON = datetime(2026, 11, 3, 15, tzinfo=UTC)
@@ -30,25 +31,28 @@ LANE = Lane(
     is_held=False,
     sent=SenderRun(sender="s1", attempts=0, achieved_rate=None),
 )
-LEFT = "Workers are connected, and none has taken it"
+ABLE = Worker(name="host:7 0.4.0", endpoint=RUN.endpoint, queue="q")
+BUSY = "none has taken it: they are busy"
 
 
 def status(lane: Lane = LANE, *, given: Submission = GIVEN, seconds: int = 60, worker_for: int | None = 60) -> str:
     """The text so many seconds after noon, of a run with two lanes, with a worker that began so long ago, or none."""
     looked = NOON + timedelta(seconds=seconds)
-    workers = () if worker_for is None else (("host:7 0.4.0", looked - timedelta(seconds=worker_for)),)
-    run = RunStatus(run=RUN, submission=given, outcomes={}, lanes=(LANE, replace(lane, sender="s2")))
+    workers = () if worker_for is None else (replace(ABLE, since=looked - timedelta(seconds=worker_for)),)
+    lanes = (LANE, replace(lane, sender="s2"))
+    service = None if lane.is_held else Service.of(workers, queue=given.queue, endpoint=RUN.endpoint)
+    run = RunStatus(run=RUN, submission=given, outcomes={}, lanes=lanes, service=service)
     return status_text(
         FleetStatus(ledger="l", looked=looked, timezone="America/Sao_Paulo", runs=(run,), workers=workers)
     )
 
 
 def test_a_run_that_no_worker_takes_says_what_may_be_the_cause() -> None:
-    """Once they had the time to take it; the queue's name, which tells them apart, says nothing to a person."""
-    assert LEFT in status()
-    assert LEFT not in status(seconds=3)
-    assert LEFT not in status(worker_for=3)
-    assert LEFT not in status(worker_for=None)
+    """Once those that may send it had the time to take it."""
+    assert BUSY in status()
+    assert BUSY not in status(seconds=3)
+    assert BUSY not in status(worker_for=3)
+    assert BUSY not in status(worker_for=None)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,28 @@ def test_a_run_that_no_worker_takes_says_what_may_be_the_cause() -> None:
 )
 def test_a_run_of_which_a_lane_was_taken_waits_for_room(lane: Lane) -> None:
     """So it has the right workers."""
-    assert LEFT not in status(lane)
+    assert BUSY not in status(lane)
+
+
+@pytest.mark.parametrize(
+    ("workers", "words"),
+    [
+        ([], "No worker is connected. Start one, on any machine: wegly-batch worker"),
+        (
+            [replace(ABLE, queue="other")],
+            "The 1 worker for https://api.wegly.com.br has another token than `submit` had.",
+        ),
+        ([replace(ABLE, endpoint="https://x", queue="x")] * 2, "the 2 that are connected serve other addresses."),
+        ([Worker(name="host:7 0.4.0")], "the 1 that is connected serves another address."),
+    ],
+)
+def test_a_run_that_no_worker_serves_says_why_and_what_to_type(workers: list[Worker], words: str) -> None:
+    """The command names the address where it is not the usual one."""
+    service = Service.of(workers, queue="q", endpoint=RUN.endpoint)
+    assert words in start_worker_line(RUN, service)
+    assert "--base-url" not in start_worker_line(RUN, service)
+    elsewhere = start_worker_line(replace(RUN, endpoint="https://staging.wegly.com.br"), service)
+    assert elsewhere.endswith("wegly-batch worker --base-url https://staging.wegly.com.br")
 
 
 def test_a_run_that_is_being_cancelled_says_so() -> None:

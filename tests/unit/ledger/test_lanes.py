@@ -56,8 +56,8 @@ def test_workers_are_told_apart_by_the_server(ledger: Ledger, postgres: Cluster)
         for own, names in ((ledger, connected), (other, ["elsewhere:1 0.4.0"])):
             for name in names:
                 lines.enter_context(psycopg.connect(own.lanes.conninfo(name)))
-        shown = [name for name, _since in ledger.lanes.workers()]
-        assert [name for name, _since in other.lanes.workers()] == ["elsewhere:1 0.4.0"]
+        shown = [each.name for each in ledger.lanes.workers()]
+        assert [each.name for each in other.lanes.workers()] == ["elsewhere:1 0.4.0"]
     assert [(name[:9], name.rpartition(":")[2]) for name in shown] == [
         ("fv-az1234", "1 0.4.0"),
         ("fv-az1234", "2 0.4.0"),
