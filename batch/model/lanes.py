@@ -93,7 +93,7 @@ class Submission:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Worker:
+class ConnectedWorker:
     """A worker that is connected."""
 
     name: str
@@ -117,7 +117,7 @@ class Service:
     elsewhere: int
 
     @classmethod
-    def of(cls, workers: Iterable[Worker], *, queue: str, endpoint: str) -> "Service":
+    def of(cls, workers: Iterable[ConnectedWorker], *, queue: str, endpoint: str) -> "Service":
         """Count the workers for a run at an endpoint, of a queue."""
         found = list(workers)
         able = sum(each.queue == queue for each in found)

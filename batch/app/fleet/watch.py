@@ -23,7 +23,7 @@ from batch.campaign import load_campaign
 from batch.errors import Busy, InputError, LedgerFailed, LedgerUnusable, SettingsError
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, database_at, sender_lock
-from batch.model.lanes import Lane, LaneState, Service, Submission, Worker
+from batch.model.lanes import ConnectedWorker, Lane, LaneState, Service, Submission
 from batch.model.outcomes import ExitCode, Outcome
 from batch.model.reasons import sentence
 from batch.model.runs import CAMPAIGN_FILE, Run, SenderRun, StopCause, Tally
@@ -64,7 +64,7 @@ class FleetStatus:
     timezone: str | None
     """By whose clock times are shown: of the ledger's latest run. None: no run was planned in it yet."""
     runs: tuple[RunStatus, ...] = ()
-    workers: tuple[Worker, ...] = ()
+    workers: tuple[ConnectedWorker, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -36,7 +36,7 @@ SWEEP = 0.7
 _DRAINED, _RESTS = 1, -1
 """Priorities of a lane that a worker gave up, which goes first, and of one that waits for a moment."""
 _UNSERVED = 10.0
-"""Seconds for which no worker may send a run before that is told: one may be about to begin, or to come back."""
+"""Seconds for which no worker may send a run before it says so: one may be about to begin, or to come back."""
 _AGAIN = 1.0
 """Seconds before a lane is tried again whose ledger could not be reached."""
 
@@ -113,16 +113,20 @@ class _Worker:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log_failure)
 
-        def take_signal(*, again: bool) -> None:
+        def drain(_sweeping: object = None, *, again: bool = False) -> None:
             stopped.set()
             for lane in self._server.stops:
                 if again:
                     lane.abort()
                 lane.request(StopCause.TERMINATED)
+
+        def take_signal(*, again: bool) -> None:
+            drain(again=again)
             on_signal(again)
 
         with stop_on_signals(stop, lambda again: take_signal(again=again)):
             sweeping = asyncio.create_task(self._sweep_until_cancelled())
+            sweeping.add_done_callback(drain)  # by a defect: without sweeps runs would not end
             begun(self._info, partial(loop.call_soon_threadsafe, partial(take_signal, again=False)))
             log.info("worker_begun", worker=self._info.name, endpoint=self._info.endpoint, lanes=self._lanes)
             try:
@@ -130,7 +134,9 @@ class _Worker:
                 await work(conninfo, self._queue, lanes=self._lanes, serve=self._serve, stopped=stopped)
             finally:
                 sweeping.cancel()
-                await asyncio.gather(sweeping, return_exceptions=True)
+                (swept,) = await asyncio.gather(sweeping, return_exceptions=True)
+        if isinstance(swept, Exception):
+            raise swept
         return stop_exit_code(stop.cause) or ExitCode.DONE
 
     async def _serve(self, name: str, sender: str) -> None:

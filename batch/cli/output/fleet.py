@@ -20,7 +20,7 @@ from batch.cli.output.layout import (
 from batch.cli.terminal import bold
 from batch.formatting import format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
-from batch.model.lanes import Lane, LaneState, Submission, Worker
+from batch.model.lanes import ConnectedWorker, Lane, LaneState, Submission
 from batch.model.outcomes import Outcome
 from batch.model.reasons import advice, sentence
 from batch.model.runs import Run, StopCause
@@ -89,7 +89,7 @@ def status_text(found: FleetStatus) -> str:
     return "\n\n".join(parts)
 
 
-def _worker_text(worker: Worker, at: _At) -> str:
+def _worker_text(worker: ConnectedWorker, at: _At) -> str:
     name, endpoint = worker.name, worker.endpoint
     text = _("{name} since {when}").format(name=name, when=at(worker.since)) if worker.since else name
     return _("{worker}, for {endpoint}").format(worker=text, endpoint=endpoint) if endpoint else text

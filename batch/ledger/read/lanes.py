@@ -12,7 +12,7 @@ from batch.ledger.read.outcome_counts import OutcomeCounts
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of
 from batch.ledger.storage.fleet_tables import lanes, submissions, workers
 from batch.ledger.storage.schema import State, messages, runs
-from batch.model.lanes import OPEN_STATES, Lane, LaneState, Submission, Worker
+from batch.model.lanes import OPEN_STATES, ConnectedWorker, Lane, LaneState, Submission
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, findings_from_json
 from batch.model.runs import Run, SenderRun
@@ -82,9 +82,9 @@ class LaneReader(LedgerPart):
         query = sa.select(runs.c.run, runs.c.endpoint).join(submissions, submissions.c.run == runs.c.run)
         with connect_to_read(self._engine) as connection:
             found = connection.execute(query.where(submissions.c.closed.is_(None), submissions.c.queue.not_in(served)))
-            return dict(found)
+            return {each.run: each.endpoint for each in found}
 
-    def workers(self) -> list[Worker]:
+    def workers(self) -> list[ConnectedWorker]:
         """Return the workers that are connected.
 
         The server shows since when to the worker's own user and to members of pg_read_all_stats alone.
@@ -98,7 +98,7 @@ class LaneReader(LedgerPart):
         with connect_to_read(self._engine) as connection:
             serves = {each.name: each for each in connection.execute(sa.select(workers))}
             return [
-                Worker(
+                ConnectedWorker(
                     name=name.removeprefix(begin),
                     since=since,
                     endpoint=serves[name].endpoint if name in serves else None,

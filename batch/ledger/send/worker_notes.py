@@ -1,4 +1,4 @@
-"""What each worker serves, noted where `submit`, `status` and other workers look."""
+"""Notes of what each worker serves, for `submit`, `status` and other workers."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -103,3 +103,15 @@ def test_a_run_that_no_worker_serves_is_not_waited_for_in_silence(
             assert words not in desk.status()
             assert office.type("watch", run["run"])[0] == 0
     assert set(office.sent().values()) == {1}
+
+
+def test_a_worker_whose_sweeps_end_by_a_defect_ends_with_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would serve on, and no run would come to its end."""
+
+    def fail(*_given: object) -> None:
+        raise _Defect
+
+    monkeypatch.setattr("batch.app.fleet.worker.sweep", fail)
+    code, _out, err = desk.office.type("worker")
+    assert code == 1
+    assert "_Defect" in err

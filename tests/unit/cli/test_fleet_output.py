@@ -10,7 +10,7 @@ import pytest
 from batch.app.fleet.watch import FleetStatus, RunStatus
 from batch.cli.output.fleet import status_text
 from batch.cli.output.layout import start_worker_line
-from batch.model.lanes import Lane, LaneState, Service, Submission, Worker
+from batch.model.lanes import ConnectedWorker, Lane, LaneState, Service, Submission
 from batch.model.runs import Run, SenderRun
 
 NOON = datetime(2026, 11, 3, 15, tzinfo=UTC)
@@ -31,7 +31,7 @@ LANE = Lane(
     is_held=False,
     sent=SenderRun(sender="s1", attempts=0, achieved_rate=None),
 )
-ABLE = Worker(name="host:7 0.4.0", endpoint=RUN.endpoint, queue="q")
+ABLE = ConnectedWorker(name="host:7 0.4.0", endpoint=RUN.endpoint, queue="q")
 BUSY = "none has taken it: they are busy"
 
 
@@ -77,10 +77,10 @@ def test_a_run_of_which_a_lane_was_taken_waits_for_room(lane: Lane) -> None:
             "The 1 worker for https://api.wegly.com.br has another token than `submit` had.",
         ),
         ([replace(ABLE, endpoint="https://x", queue="x")] * 2, "the 2 that are connected serve other addresses."),
-        ([Worker(name="host:7 0.4.0")], "the 1 that is connected serves another address."),
+        ([ConnectedWorker(name="host:7 0.4.0")], "the 1 that is connected serves another address."),
     ],
 )
-def test_a_run_that_no_worker_serves_says_why_and_what_to_type(workers: list[Worker], words: str) -> None:
+def test_a_run_that_no_worker_serves_says_why_and_what_to_type(workers: list[ConnectedWorker], words: str) -> None:
     """The command names the address where it is not the usual one."""
     service = Service.of(workers, queue="q", endpoint=RUN.endpoint)
     assert words in start_worker_line(RUN, service)
