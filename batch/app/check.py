@@ -127,6 +127,8 @@ class Check:
     noted: Mapping[str, tuple[tuple[int, Finding], ...]]
     """Of each of those codes the first few rows, each with the first note of that code."""
     to_send: int
+    most_of_a_sender: int
+    """Messages of the sender that has the most of them."""
     bad: tuple[Result, ...]
     """The first rows in error that a correction of the sheet would mend."""
     examples: tuple[Example, ...]
@@ -145,8 +147,8 @@ class Check:
 
     @property
     def seconds(self) -> float:
-        """Seconds that sending takes at the campaign's rate."""
-        return max(0, self.to_send - 1) / self.rate
+        """Seconds that sending takes at the campaign's rate: senders work side by side, so those of the slowest."""
+        return max(0, self.most_of_a_sender - 1) / self.rate
 
     @property
     def rehearsal(self) -> str:
@@ -244,6 +246,7 @@ def summarise(staged: StagedSheet, settings: Settings) -> Check:
         notes=notes,
         noted=noted,
         to_send=to_send,
+        most_of_a_sender=min(to_send, max(senders.values(), default=0)),
         bad=tuple(bad),
         examples=tuple(_examples(staged)),
         chosen=chosen,

@@ -203,10 +203,17 @@ class ThisRun:
     attempts: int = 0
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     wanted_rate: float | None = None
+    """Starts per second of each sender."""
     achieved_rate: float | None = None
-    """Starts per second between the first and the last start; None for fewer than two."""
+    """Starts per second of all senders together, each between its first and its last; None for fewer than two."""
     senders: tuple[SenderRun, ...] = ()
     """Senders that had anything to send, by id; empty for a run that died."""
+
+    @property
+    def wanted_together(self) -> float | None:
+        """Starts per second that were wanted of those senders together whose starts `achieved_rate` adds up."""
+        measured = sum(each.achieved_rate is not None for each in self.senders)
+        return None if self.wanted_rate is None else self.wanted_rate * max(1, measured)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

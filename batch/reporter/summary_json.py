@@ -249,7 +249,7 @@ def metrics_text(run: Run, tally: Tally, last_success: float | None = None) -> s
     single: tuple[tuple[str, str, float | None], ...] = (
         ("run_attempts", "POSTs made by the last run.", this.attempts),
         ("wanted_rate", "Starts a second that were wanted, per sender.", this.wanted_rate),
-        ("achieved_rate", "Starts a second that the last run achieved.", this.achieved_rate),
+        ("achieved_rate", "Starts a second that the last run achieved, all senders together.", this.achieved_rate),
         ("exit_code", "Exit code of the last run; 0 means that every row is done.", run.exit_code),
         ("last_success_timestamp_seconds", "When a run last did all that its rules allow.", last_success),
         ("started_timestamp_seconds", "When the last run started.", started),

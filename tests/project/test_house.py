@@ -113,6 +113,7 @@ LINES_OF_FEATURES = {
     "a writer that dies, workers that say so, no settlement without a question": 45,
     "rows of XLSX read by one pattern that has a place for each column": 30,
     "workers counted by the address and the token that they serve, sweeps that end": 145,
+    "forecast and rates by sender": 8,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

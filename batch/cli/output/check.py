@@ -243,10 +243,10 @@ def _verdict(found: Check) -> str:
 
 def _pace(found: Check) -> str:
     """The rate, with the duration where nothing but the rate decides it."""
-    rate = format_rate(found.rate)
-    if found.forecast.is_bounded:
-        return _("at {rate}").format(rate=rate)
-    return _("at {rate} in about {time}").format(rate=rate, time=format_duration(found.seconds))
+    rate, several = format_rate(found.rate), len(found.senders) > 1
+    rate = _("{rate} per sender").format(rate=rate) if several else rate
+    words = _("at {rate}") if found.forecast.is_bounded else _("at {rate} in about {time}")
+    return words.format(rate=rate, time=format_duration(found.seconds))
 
 
 def schedule_lines(found: Forecast, expires: datetime | None) -> list[tuple[str, str]]:

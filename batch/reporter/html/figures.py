@@ -139,7 +139,7 @@ def run_facts(inputs: ReportInputs) -> Iterator[tuple[str, str, bool]]:
         yield _("Finished"), _("{at}, after {time}").format(at=local_moment(run.finished, zone), time=time), False
     yield _("Ended"), verdict(run.exit_code), False
     yield _("Attempts"), number(done.attempts), False
-    yield _("Wanted rate"), rate_text(done.wanted_rate) or _("none was set"), False
+    yield _("Wanted rate"), rate_text(done.wanted_together) or _("none was set"), False
     yield _("Achieved rate"), rate_text(done.achieved_rate) or _("too few attempts to measure"), False
     yield _("Endpoint"), run.endpoint, True
     if run.ledger and not run.is_demo:

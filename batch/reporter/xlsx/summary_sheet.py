@@ -241,7 +241,7 @@ def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:
         yield _("Finished"), _("{at}, after {time}").format(at=at, time=time)
     yield _("Ended"), verdict(run.exit_code)
     yield _("Attempts"), tally.this_run.attempts
-    yield _("Rate"), _rates(tally.this_run.wanted_rate, tally.this_run.achieved_rate)
+    yield _("Rate"), _rates(tally.this_run.wanted_together, tally.this_run.achieved_rate)
     if run.ledger:
         yield _("Ledger"), run.ledger
     yield _("Version"), f"wegly-batch {run.version}"

@@ -376,7 +376,7 @@ def test_each_end_names_the_command_to_type_next(
         assert (fix[0], Path(fix[1])) == ("run", Path("reports", folder.name, "retry.xlsx"))
         assert [look[:2], page] == [["follow", folder.name], ["report", folder.name, "--open", *ledger]]
         assert decide[:2] == ["settle", folder.name]
-        code, settled, _ = desk.type(*decide)
+        code, settled, _ = desk.type(*decide, "--yes")
         assert code == 0, settled
         again, report = commands(settled)
         assert again[:2] == ["run", "lista.csv"]
