@@ -35,11 +35,20 @@ class SheetScan:
 
     def note_formats(self, raw: RawRow, columns: Collection[int] | None) -> None:
         """Note the remarks of the number formats of some columns (None: of all), each with its first row."""
-        for column in raw.codes if columns is None else raw.codes.keys() & columns:
-            text = raw.cells[column] if column < len(raw.cells) else None
-            shown = show(text, raw.codes[column]) if text else None
+        for column, code in raw.codes.items():
+            is_judged = (columns is None or column in columns) and column < len(raw.cells)
+            text = raw.cells[column] if is_judged else None
+            shown = show(text, code) if text else None
             if shown and shown[2]:
                 self.remarkable.setdefault((column, shown[2]), (raw.number, text or "", *shown[:2]))
+
+    def note_dates(
+        self, cells: Sequence[str | None], columns: Collection[int], is_month_first: Callable[[str], object]
+    ) -> None:
+        """Note those of some columns that hold a date which is month first."""
+        for column in columns:
+            if column < len(cells) and is_month_first(cells[column] or ""):
+                self.month_first.add(column)
 
 
 def has_content(row: RawRow) -> bool:
@@ -88,7 +97,7 @@ def scan_rows(
         scan.hidden += hidden
         scan.used.update(errors)
         if dates:
-            scan.month_first.update(place for place in dates if place < have and is_month_first(cells[place] or ""))
+            scan.note_dates(cells, dates, is_month_first)
         if codes and texts != ():
             scan.note_formats(raw, texts)
         if not fault:

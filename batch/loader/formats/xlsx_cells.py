@@ -223,7 +223,8 @@ class FastRows:
         number = int(groups[0])
         kinds = groups[_ROW_GROUPS::_CELL_GROUPS]
         layout = self._layouts[kinds] if kinds in self._layouts else self._make_layout(kinds)
-        hidden = self._is_hidden(groups[1])
+        tag = groups[1]
+        hidden = self._hidden[tag] if tag in self._hidden else self._is_hidden(tag)
         if layout is None or hidden is None or number > LAST_ROW:
             return None
         stored = groups[_ROW_GROUPS + 1 :: _CELL_GROUPS]
@@ -272,8 +273,6 @@ class FastRows:
 
     def _is_hidden(self, attributes: str) -> bool | None:
         """Tell by its attributes whether a row is hidden; None when they are not of the usual form."""
-        if attributes in self._hidden:
-            return self._hidden[attributes]
         pairs = _ATTRIBUTE.findall(attributes)
         found = dict(pairs)
         hidden = None

@@ -5,7 +5,7 @@ without a stored value, hidden rows, and the row numbers that Excel shows. The `
 it is often wrong. Memory holds one piece of the file and the rows in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from batch.i18n import N_, _
@@ -125,20 +125,20 @@ class _Reader:
             if text is None:
                 self._parse(whole + row_end)
             else:
-                for row in text.split("</row>"):
-                    self._take(row)
+                self._take(text.split("</row>"))
         if sheet_end or len(rest) > self._most_waiting:
             self._fast = None
         return rest + sheet_end + behind
 
-    def _take(self, text: str) -> None:
-        """Read one row without its end tag."""
-        row = self._fast and self._fast.read(text)
-        if row:
-            self._collector.number = row.number
-            self.rows.append(row)
-        else:
-            self._parse(text.encode() + _ROW_END)
+    def _take(self, texts: Iterable[str]) -> None:
+        """Read rows without their end tags."""
+        for text in texts:
+            row = self._fast and self._fast.read(text)
+            if row:
+                self._collector.number = row.number
+                self.rows.append(row)
+            else:
+                self._parse(text.encode() + _ROW_END)
 
     def _parse(self, block: bytes) -> None:
         if self.is_finished or not block:

@@ -161,7 +161,8 @@ class ValuePattern:
         )
 
     def _fill(self, form: str, texts: Sequence[str | Finding], cells: Cells) -> str | Findings:
-        if Finding in map(type, texts):
+        kinds = set(map(type, texts))
+        if Finding in kinds:
             return tuple(
                 [
                     self._name(text, part.column, cell or "")
@@ -172,7 +173,7 @@ class ValuePattern:
         text = form % tuple(texts)
         refused = find_refused(text)
         if refused is None and text.strip():
-            return Cleaned(text) if Cleaned in map(type, texts) else text
+            return Cleaned(text) if Cleaned in kinds else text
         reason = Reason.VALUE_BAD_CHARACTERS if refused else Reason.VALUE_MISSING
         return (self._name(Finding(reason), ", ".join(self.columns), refused or ""),)
 
@@ -205,6 +206,8 @@ def refuse_controls(text: str) -> str | Finding:
 
 def find_refused(text: str) -> Phrase | None:
     """Return what no template value may hold and `text` holds; None when there is no such thing."""
+    if text.isprintable() and "{{" not in text and "     " not in text:
+        return None  # as nearly every text, in a quarter of the time
     if (refused := _REFUSED.search(text)) is None:
         return find_control_character(text)
     if refused[0].startswith("{"):
