@@ -21,8 +21,8 @@ from batch.ledger import DueLooks, History, Ledger, RowSelection, StagedRow, Sta
 from batch.model.delivery import FOLLOWED
 from batch.model.reasons import Reason
 
-_AT_ONCE = 1000
-"""Rows that are staged with one statement."""
+_AT_ONCE = 4000
+"""Rows that are staged while the next ones are evaluated."""
 _ROWS_NAMED = 5
 """Rows that a warning names."""
 _DUPLICATES_NAMED = 20

@@ -162,8 +162,11 @@ def _skip_listed(connection: sa.Connection, endpoint: str, only: str | None) -> 
     """Skip people on the suppression list, or not on the allow list (`only`, where there is one)."""
     on_list = is_suppressed(staged.c.person, sa.literal(endpoint))
     in_ledger = sa.select(suppressed.c.source).where(on_list).order_by(suppressed.c.endpoint).limit(1)
+    lists = set(connection.execute(sa.select(listed.c.list).distinct()).scalars())
+    if connection.execute(sa.select(suppressed.c.person).limit(1)).first() is not None:
+        lists.add(Reason.SUPPRESSED.value)
     # The sheet's own place comes first: what is written there can be corrected there.
-    for reason in map(Reason, LEFT_OUT_BY_COLUMN):
+    for reason in [each for each in map(Reason, LEFT_OUT_BY_COLUMN) if each.value in lists]:
         of_sheet = (listed.c.list == reason.value, listed.c.person == staged.c.person)
         where: sa.ColumnElement[Any] = sa.select(listed.c.where).where(*of_sheet).scalar_subquery()
         left_out: sa.ColumnElement[bool] = sa.exists().where(*of_sheet)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from batch.i18n import N_, _
 from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
+from batch.ledger.plan.row_stager import RowStager
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.undelivered import DueLooks, count_due, read_due_looks
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
@@ -33,13 +34,13 @@ from batch.ledger.storage.results import (
     count_groups,
     result_of,
     row_columns,
+    row_ranges,
     select_groups,
 )
 from batch.ledger.storage.schema import State, messages, runs, sent_between
 from batch.ledger.storage.schema import rows as run_rows
 from batch.ledger.storage.staged_tables import (
     ALLOWED,
-    OPTED_OUT,
     STAGED_WITH_KNOWN,
     SUPPRESSED,
     MessageLookup,
@@ -48,16 +49,14 @@ from batch.ledger.storage.staged_tables import (
     listed,
     new_suppressions,
     put_on_list,
+    several,
     staged,
     staging_metadata,
     undelivered,
-    use_keys_of_retries,
-    use_known_keys,
 )
 from batch.model.outcomes import Outcome
-from batch.model.phone.digits import twin_of
 from batch.model.phrases import Value
-from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.reasons import Reason
 from batch.model.runs import Result, Run, Traits
 
 _PAGE = 1000
@@ -92,13 +91,12 @@ class Staging:
         database = database_of(self._connection)
         database.tables(staging_metadata).create_all(self._connection, checkfirst=False)
         self.hashes = read_hashes(self._connection)
-        self._has_purged = has_purged_data(self._connection)
-        self._has_retries = self._connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
+        self._stager = RowStager(self._connection, self.hashes, self._lookup)
         self._connection.commit()
-        self._stage = database.make_stager(self._connection, staged, *_KINDS)
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._stager.close()
         self._connection.rollback()
         if self._is_lasting:
             # The tables go with the connection: to drop them would read them all. Another connection stays open
@@ -109,38 +107,8 @@ class Staging:
             self._connection.close()
 
     def add(self, rows: Iterable[StagedRow]) -> None:
-        """Stage rows. Row numbers must be new."""
-        rows = use_known_keys(self._connection, list(rows))
-        rows = use_keys_of_retries(self._connection, rows) if self._has_retries else rows
-        hash_person = self.hashes.person if self._has_purged else None
-        usual: list[tuple[Any, ...]] = []
-        refused: list[tuple[Any, ...]] = []
-        rare: list[tuple[Any, ...]] = []
-        lists: dict[str, list[tuple[str, Value]]] = {}
-        wrong: Sequence[Finding] = ()  # of many rows alike the same object
-        encoded = None
-        for each in rows:
-            row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet, _ = each
-            if findings is not wrong:
-                wrong, encoded = findings, findings_to_json(findings) if findings else None
-            noted = findings_to_json(notes) if notes else None
-            if hash_person or stands or origin or (notes and not outcome):
-                names = (person, twin_of(person) or person) if person else (None, None)
-                hashed = [hash_person(name) if hash_person and name else None for name in names]
-                judged = outcome, stands, encoded, noted, digest, payload
-                corrected = (origin.run, sheet, origin.row) if origin else (None, sheet, None)
-                rare.append((row, key, person, *hashed, sender, *judged, *corrected))
-            elif outcome:
-                refused.append((row, key, person, outcome, encoded, noted))
-            else:
-                usual.append((row, key, person, sender, digest, payload))
-            if out and person:
-                lists.setdefault(out.reason.value, []).append((person, out.values["where"]))
-                if source := out.values.get("source"):
-                    lists.setdefault(OPTED_OUT, []).append((person, source))
-        self._stage(usual, refused, rare)
-        for name, people in lists.items():
-            put_on_list(self._connection, name, people)
+        """Begin to stage rows, of new numbers, once those before are staged. An error comes with a later call."""
+        self._stager.add(rows)
 
     def count_undelivered(self) -> int:
         """Count the failed messages that would be sent once more."""
@@ -153,11 +121,13 @@ class Staging:
 
     def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
         """Suppress people in this sheet besides the ledger's list: (person, file or column). Before `judge`."""
+        self._stager.wait()
         put_on_list(self._connection, SUPPRESSED, people)
 
     def allow_only(self, people: Iterable[tuple[str, str]], where: str) -> None:
         """Keep this sheet to the people of an allow list. `where`: the list's name for people. Before `judge`."""
         self._only = where
+        self._stager.wait()
         put_on_list(self._connection, ALLOWED, people)
 
     def judge(self, history: History | None = None, *, endpoint: str = "", sheet: str = "") -> None:
@@ -167,8 +137,9 @@ class Staging:
         `sheet`: its key (`Run.sheet_key`), by which corrections of its rows are found; empty: there are none.
         """
         self._sheet = sheet
-        self._lookup.load(self._connection)
-        if self._has_purged:
+        self._stager.wait()
+        database_of(self._connection).analyze(self._connection, staged, known)
+        if has_purged_data(self._connection):
             rules.recognise_requests(self._connection, self.hashes)
         rules.judge(self._connection, self._retries, endpoint=endpoint, only=self._only, history=history, sheet=sheet)
         self._connection.commit()
@@ -237,7 +208,8 @@ class Staging:
     def tally(self) -> Counter[tuple[Outcome, str]]:
         """Count the rows by outcome and reason code. Only corrected rows are read one by one."""
         query = select_groups(staged, *(known.c[column.name] for column in OUTCOME_COLUMNS), self._is_sendable)
-        groups = self._stream(query.select_from(STAGED_WITH_KNOWN))
+        query = query.select_from(STAGED_WITH_KNOWN)
+        groups = (group for part in row_ranges(self._connection, staged) for group in self._stream(query.where(part)))
         tally = count_groups(groups, lambda stored, group: _result(stored, is_sendable=group.is_sendable))
         found = read_staged_corrections(self._connection, self._sheet)
         for own, shown in read_corrected(found, self._own_results):
@@ -295,6 +267,8 @@ class Staging:
 
         Returns how many there are, and of the first `limit` the row and the one that stands for it.
         """
+        if self._connection.execute(sa.select(several.c.key).limit(1)).first() is None:
+            return 0, []
         first = staged.alias("first")
         differ = (first.c.row == staged.c.duplicate_of, first.c.request_hash != staged.c.request_hash)
         query = sa.select(staged.c.row, staged.c.duplicate_of).join(first, sa.and_(*differ)).order_by(staged.c.row)
@@ -330,17 +304,6 @@ class Staging:
     def _note_jobs(self, run: str) -> JobRows:
         jobs = self._sendable(staged.c.row, staged.c.sender).order_by(staged.c.row)
         return self._planned.setdefault(run, rows_by_sender(self._stream(jobs)))
-
-
-_KINDS = (
-    ("row", "key", "person", "sender", "request_hash", "payload"),
-    ("row", "key", "person", "outcome", "findings", "notes"),
-    (
-        "row", "key", "person", "hashed", "hashed_twin", "sender", "outcome", "stands", "findings", "notes",
-        "request_hash", "payload", "origin_run", "origin_sheet", "origin_row",
-    ),
-)  # fmt: skip
-"""Columns of usual, refused and rare rows, as `Staging.add` gives their values: a null costs as much as a value."""
 
 
 def _result(stored: StoredRow, *, is_sendable: int | None) -> Result:

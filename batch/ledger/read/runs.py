@@ -28,6 +28,7 @@ from batch.ledger.storage.results import (
     file_name,
     result_of,
     row_columns,
+    row_ranges,
     select_groups,
 )
 from batch.ledger.storage.schema import (
@@ -239,8 +240,9 @@ def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outco
     """Count a run's rows without their corrections, and return when messages of them were accepted, the last too."""
     pending = _read_pending(connection, run)
     latest = sa.func.max(messages.c.sent_at).label("latest")
-    query = select_groups(rows, *OUTCOME_COLUMNS, messages.c.sender).add_columns(latest).where(rows.c.run == run)
-    groups = query.select_from(_ROWS_WITH_MESSAGES).execution_options(yield_per=_PAGE)
+    query = select_groups(rows, *OUTCOME_COLUMNS, messages.c.sender).add_columns(latest)
+    query = query.select_from(_ROWS_WITH_MESSAGES).execution_options(yield_per=_PAGE)
+    parts = row_ranges(connection, rows, rows.c.run == run)
     times: list[datetime] = []
 
     def result(stored: StoredRow, group: Any) -> Result:
@@ -248,7 +250,7 @@ def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outco
             times.append(group.latest)
         return result_of(stored, pending=pending(group.sender))
 
-    return count_groups(connection.execute(groups), result), times
+    return count_groups((group for part in parts for group in connection.execute(query.where(part))), result), times
 
 
 def _this_run(connection: sa.Connection, run: str) -> ThisRun:

@@ -6,7 +6,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,8 @@ from batch.ledger.storage.schema import meta
 
 T = TypeVar("T")
 Values = Sequence[tuple[Any, ...]]
+_ROWS_OF_INSERT = 2000
+"""Of one statement: SQLite takes 32,766 values with it."""
 READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock, and are of one moment."""
 
@@ -118,13 +120,15 @@ class Database(ABC):
         self, connection: sa.Connection, table: sa.Table, *kinds: Sequence[str]
     ) -> Callable[[*tuple[Values, ...]], None]:
         """Return what puts rows into a temporary table, those of each kind with its columns, in the table's order."""
-        # As the driver takes them: SQLAlchemy's own way costs as much as the insert itself.
-        inserts = [str(sa.insert(table).compile(dialect=connection.dialect, column_keys=columns)) for columns in kinds]
+        # As the driver takes them: SQLAlchemy's own way costs as much as the insert itself. Many with each statement,
+        # always as many, the last of them null: what runs for each row would wait for the other threads each time.
+        inserts = [(_insert_many(table, columns), len(columns)) for columns in kinds]
 
         def stage(*rows: Values) -> None:
-            for statement, values in zip(inserts, rows, strict=True):
-                if values:
-                    connection.exec_driver_sql(statement, values)
+            for (statement, width), values in zip(inserts, rows, strict=True):
+                for page in pages(values, _ROWS_OF_INSERT):
+                    missing = repeat(None, (_ROWS_OF_INSERT - len(page)) * width)
+                    connection.exec_driver_sql(statement, (*chain.from_iterable(page), *missing))
 
         return stage
 
@@ -139,6 +143,13 @@ class Database(ABC):
     @abstractmethod
     def rewrite(self, engine: sa.Engine) -> bool:
         """Remove what was freed before. False: a reader keeps it from being gone."""
+
+
+def _insert_many(table: sa.Table, columns: Sequence[str]) -> str:
+    """Return the insertion of `_ROWS_OF_INSERT` rows; those that begin with null are passed over."""
+    names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+    rows = ", ".join([f"({places})"] * _ROWS_OF_INSERT)
+    return f'INSERT INTO "{table.name}" ({names}) SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL'  # noqa: S608 - names of ours
 
 
 def database_of(opened: sa.Engine | sa.Connection) -> Database:

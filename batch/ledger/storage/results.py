@@ -1,7 +1,7 @@
 """One row's result: the join of a row with its message, and how outcome and reason follow from it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -52,6 +52,8 @@ class StoredRow(NamedTuple):
 
 WIDTH = len(StoredRow._fields)
 _ROW_FIELDS = 6
+_RANGE = 10_000
+"""Rows that are grouped at once."""
 
 MESSAGE_COLUMNS = tuple(
     (
@@ -180,8 +182,20 @@ def select_groups(table: sa.FromClause, *of_message: sa.ColumnElement[Any]) -> s
     return sa.select(*alike, row, sa.func.count().label("rows")).group_by(*alike).order_by(row)
 
 
+def row_ranges(
+    connection: sa.Connection, table: sa.FromClause, *which: sa.ColumnElement[bool]
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield conditions that part the rows of `table` for which all of `which` holds, in their order.
+
+    To group by many columns the database sorts: parts that fit in a cache in half the time that it takes for all.
+    """
+    last = connection.execute(sa.select(sa.func.max(table.c.row)).where(*which)).scalar() or 0
+    for first in range(0, last + 1, _RANGE):
+        yield sa.and_(table.c.row.between(first, first + _RANGE - 1), *which)
+
+
 def count_groups(groups: Iterable[Any], result: Callable[[StoredRow, Any], Result]) -> Counter[tuple[Outcome, str]]:
-    """Return the rows of each (outcome, reason code), of the groups of `select_groups`.
+    """Return the rows of each (outcome, reason code), of the groups of `select_groups`, or of those of several ranges.
 
     `result`: makes a result of a group's row and the group.
     """

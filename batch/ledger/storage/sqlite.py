@@ -157,7 +157,7 @@ def open_file(
 
 def memory_engine() -> sa.Engine:
     """Return an empty ledger in memory, for read-only commands when no ledger file exists."""
-    engine = sa.create_engine("sqlite://", hide_parameters=True)
+    engine = sa.create_engine("sqlite://", connect_args={"check_same_thread": False}, hide_parameters=True)
     configure_connections(engine)
     with engine.begin() as connection:
         migrate(connection, Path(":memory:"), MIGRATIONS, SCHEMA_VERSION)

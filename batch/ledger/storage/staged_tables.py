@@ -157,12 +157,11 @@ class MessageLookup:
     def __init__(self) -> None:
         self._version: tuple[int, int] | None = None
 
-    def load(self, connection: sa.Connection) -> None:
-        """Look every staged key up. Within one transaction, so that all is of one moment."""
-        database_of(connection).analyze(connection, staged)
-        self._version = database_of(connection).read_data_version(connection)
-        _look_up(connection)
-        database_of(connection).analyze(connection, known)
+    def add(self, connection: sa.Connection, first: int, last: int) -> None:
+        """Look up the keys of staged rows from `first` to `last`. All in one transaction, to be of one moment."""
+        if self._version is None:
+            self._version = database_of(connection).read_data_version(connection)
+        _look_up(connection, staged.c.row.between(first, last))
 
     def refresh(self, connection: sa.Connection, *, endpoint: str, campaign: str) -> None:
         """Bring `known` up to date for a plan of this campaign, unless the ledger certainly did not change.
@@ -187,7 +186,8 @@ def _look_up(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> None:
     found = (
         sa.select(staged.c.row, *columns, _HASH_OF_ERROR).join(messages, messages.c.key == staged.c.key).where(*which)
     )
-    connection.execute(sa.insert(known).from_select([column.name for column in known.columns], found))
+    # Rows that stand out of order may be between others, and are found with these already.
+    connection.execute(insert_new(known).from_select([column.name for column in known.columns], found))
 
 
 def use_known_keys(connection: sa.Connection, rows: list[StagedRow]) -> list[StagedRow]:
@@ -198,7 +198,6 @@ def use_known_keys(connection: sa.Connection, rows: list[StagedRow]) -> list[Sta
     either = [*twins, *filter(None, twins.values())]
     query = sa.select(messages.c.key, messages.c.state).where(messages.c.key.in_(either))
     states = {key: state for key, state in connection.execute(query)}  # noqa: C416 - rows are no pairs
-    connection.commit()
     sent = {State(state).value for state in SENT_STATES}
     return [
         row._replace(key=row.twin_key) if row.twin_key in states and states.get(row.key or "") not in sent else row
@@ -212,5 +211,4 @@ def use_keys_of_retries(connection: sa.Connection, rows: list[StagedRow]) -> lis
     sent = (messages.c.retry_of.in_(keys), is_one_of(messages.c.state, SENT_STATES))
     query = sa.select(messages.c.retry_of, messages.c.key).where(*sent)
     found = {of: key for of, key in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
-    connection.commit()
     return [row._replace(key=found[row.key]) if row.key in found else row for row in rows]

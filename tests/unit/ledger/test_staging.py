@@ -13,8 +13,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from scripted_api import World, staged
+from scripted_api import Api, World, staged
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from batch.ledger import Ledger, RetryOptions, StagedRow
 from batch.ledger.storage.pseudonyms import Hashes
@@ -56,6 +57,7 @@ def test_a_row_is_staged_as_it_is_given(ledger: Ledger) -> None:
     """Every value in its column; findings as JSON; the pseudonym of a person only once anything was purged."""
     with ledger.stage(RetryOptions()) as open_one:
         open_one.add(ROWS)
+        open_one.suppress(())  # waits until they are staged
         columns = "row, key, person, hashed, sender, outcome, stands, findings, notes, request_hash, payload"
         origin = "origin_run, origin_sheet, origin_row"
         query = text(f"SELECT {columns}, {origin}, duplicate_of FROM staged ORDER BY row")  # noqa: S608 - ours
@@ -129,3 +131,42 @@ def test_a_person_who_thinks_keeps_no_log(ledger: Ledger, sqlite_file: Path) -> 
         assert other.execute(checkpoint).fetchone()[0] == 1, "the read is open"
         staging.pause()
         assert other.execute(checkpoint).fetchone()[0] == 0
+
+
+def test_rows_are_looked_up_as_they_come(world: World, ledger: Ledger) -> None:
+    """Whatever their order, each once: what was sent is known of all of them."""
+    world.plan([1, 3, 5, 7])
+    world.send(Api(), rate=100.0)
+    with ledger.stage() as staging:
+        for numbers in ((5, 1), (3, 4), (7,)):
+            staging.add([staged(row) for row in numbers])
+        staging.judge()
+        assert [row for row, _payload in staging.to_send()] == [4]
+        assert staging.tally()[Outcome.SUCCESS, Reason.CREATED.value] == 4
+
+
+def test_what_goes_wrong_with_rows_comes_with_a_later_call(ledger: Ledger, sqlite_file: Path) -> None:
+    """The rows are staged while the next ones are made; none is lost in silence."""
+    assert sqlite_file.exists()
+    with ledger.stage() as staging:
+        staging.add([StagedRow(row=2)])
+        staging.add([StagedRow(row=2)])
+        with pytest.raises(IntegrityError):
+            staging.judge()
+
+
+@pytest.mark.parametrize("rows", [1, 1999, 2000, 2001])
+def test_every_row_is_staged_whatever_a_statement_takes(ledger: Ledger, rows: int) -> None:
+    """A statement takes 2,000 rows: those that are missing are none."""
+    with ledger.stage() as staging:
+        staging.add([staged(row) for row in range(1, rows + 1)])
+        staging.judge()
+        assert sum(staging.tally().values()) == len(staging.to_send()) == rows
+
+
+def test_the_rows_of_ranges_are_counted_together(ledger: Ledger) -> None:
+    """Rows are counted by 10,000 numbers, also where some have none."""
+    with ledger.stage() as staging:
+        staging.add([staged(row) for row in (1, 9_999, 10_000, 10_001, 30_000)])
+        staging.judge()
+        assert staging.tally() == {(Outcome.PENDING, Reason.WAITING.value): 5}

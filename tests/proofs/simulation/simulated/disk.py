@@ -119,7 +119,7 @@ class _Shared:
     """One engine on one database in memory, for all worlds of this process: its compiled statements are worth much."""
 
     def __init__(self) -> None:
-        self.raw = sqlite3.connect(":memory:")
+        self.raw = sqlite3.connect(":memory:", check_same_thread=False)
         self.engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)
         configure_connections(self.engine)
         with self.engine.begin() as connection:
@@ -131,7 +131,7 @@ class _Shared:
     def fresh(self) -> None:
         """Put an empty ledger into the engine."""
         self.engine.dispose()
-        self.raw = sqlite3.connect(":memory:")
+        self.raw = sqlite3.connect(":memory:", check_same_thread=False)
         self._empty.backup(self.raw)
 
 

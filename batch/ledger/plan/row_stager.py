@@ -1,0 +1,109 @@
+"""Rows on their way into the temporary tables, in a thread of its own beside the evaluation of the next ones.
+
+A sheet's rows are evaluated by Python, one after the other, and staged and looked up by the database, which needs no
+Python for it: so both cores of a small machine work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+import sqlalchemy as sa
+
+from batch.ledger.storage.engine import database_of
+from batch.ledger.storage.pseudonyms import Hashes, has_purged_data
+from batch.ledger.storage.schema import messages
+from batch.ledger.storage.staged_tables import (
+    OPTED_OUT,
+    MessageLookup,
+    StagedRow,
+    put_on_list,
+    staged,
+    use_keys_of_retries,
+    use_known_keys,
+)
+from batch.model.phone.digits import twin_of
+from batch.model.phrases import Value
+from batch.model.reasons import Finding, findings_to_json
+
+_KINDS = (
+    ("row", "key", "person", "sender", "request_hash", "payload"),
+    ("row", "key", "person", "outcome", "findings", "notes"),
+    (
+        "row", "key", "person", "hashed", "hashed_twin", "sender", "outcome", "stands", "findings", "notes",
+        "request_hash", "payload", "origin_run", "origin_sheet", "origin_row",
+    ),
+)  # fmt: skip
+"""Columns of usual, refused and rare rows, as `RowStager` gives their values: a null costs as much as a value."""
+_Lists = dict[str, list[tuple[str, Value]]]
+"""Entries of the sheet's lists (`put_on_list`), by the list."""
+
+
+class RowStager:
+    """Stages rows and looks their keys up, in the transaction of a connection that is its own until `wait`."""
+
+    def __init__(self, connection: sa.Connection, hashes: Hashes, lookup: MessageLookup) -> None:
+        """The temporary tables are there already."""
+        self._connection, self._lookup = connection, lookup
+        self._hash_person = hashes.person if has_purged_data(connection) else None
+        self._has_retries = connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
+        self._insert = database_of(connection).make_stager(connection, staged, *_KINDS)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-stager")
+        self._last: Future[_Lists] | None = None
+
+    def add(self, rows: Iterable[StagedRow]) -> None:
+        """Begin to stage rows, once those before are staged. Raises what went wrong with them."""
+        self.wait()
+        known = use_known_keys(self._connection, list(rows))
+        known = use_keys_of_retries(self._connection, known) if self._has_retries else known
+        if known:
+            self._last = self._thread.submit(copy_context().run, self._stage, known)
+
+    def wait(self) -> None:
+        """Wait until all rows are staged. Raises what went wrong with them."""
+        last, self._last = self._last, None
+        for name, people in last.result().items() if last else ():
+            put_on_list(self._connection, name, people)
+
+    def close(self) -> None:
+        """Wait for the thread, and end it."""
+        self._thread.shutdown()
+
+    def _stage(self, rows: Sequence[StagedRow]) -> _Lists:
+        """Stage rows and look them up; return their people for lists.
+
+        The database does all rows with a few statements: the thread has to wait for the other one after each.
+        """
+        hash_person = self._hash_person
+        usual: list[tuple[Any, ...]] = []
+        refused: list[tuple[Any, ...]] = []
+        rare: list[tuple[Any, ...]] = []
+        lists: _Lists = {}
+        wrong: Sequence[Finding] = ()  # of many rows alike the same object
+        encoded = None
+        for each in rows:
+            row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet, _ = each
+            if findings is not wrong:
+                wrong, encoded = findings, findings_to_json(findings) if findings else None
+            noted = findings_to_json(notes) if notes else None
+            if hash_person or stands or origin or (notes and not outcome):
+                names = (person, twin_of(person) or person) if person else (None, None)
+                hashed = [hash_person(name) if hash_person and name else None for name in names]
+                judged = outcome, stands, encoded, noted, digest, payload
+                corrected = (origin.run, sheet, origin.row) if origin else (None, sheet, None)
+                rare.append((row, key, person, *hashed, sender, *judged, *corrected))
+            elif outcome:
+                refused.append((row, key, person, outcome, encoded, noted))
+            else:
+                usual.append((row, key, person, sender, digest, payload))
+            if out and person:
+                lists.setdefault(out.reason.value, []).append((person, out.values["where"]))
+                if source := out.values.get("source"):
+                    lists.setdefault(OPTED_OUT, []).append((person, source))
+        self._insert(usual, refused, rare)
+        numbers = [row.row for row in rows]
+        self._lookup.add(self._connection, min(numbers), max(numbers))
+        return lists
