@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from batch.app.settings import DEFAULT_BASE_URL
 from batch.cli.terminal import bold
 from batch.formatting import format_rows, quote_path
-from batch.i18n import N_, _, ngettext, number
+from batch.i18n import N_, _, number
 from batch.model.delivery import DeliveryCounts
 from batch.model.lanes import Service
 from batch.model.messages import command_options
@@ -100,28 +100,17 @@ def run_command(run: Run, words: str, *options: str) -> str:
 
 def start_worker_line(run: Run, service: Service) -> str:
     """Say that no worker is connected that may send a run, and why, with the command that starts one which may."""
+    words = _("No worker is connected. Start one, on any machine: {command}")
     if service.other_token:
-        words = ngettext(
-            "The {n} worker for {endpoint} has another token than `submit` had. Start one with that token, on any "
-            "machine: {command}",
-            "The {n} workers for {endpoint} have other tokens than `submit` had. Start one with that token, on any "
-            "machine: {command}",
-            service.other_token,
+        words = _(
+            "No worker for {endpoint} has the token that `submit` had. Start one with it, on any machine: {command}"
         )
     elif service.elsewhere:
-        words = ngettext(
-            "No worker serves {endpoint}: the {n} that is connected serves another address. Start one, on any machine: "
-            "{command}",
-            "No worker serves {endpoint}: the {n} that are connected serve other addresses. Start one, on any machine: "
-            "{command}",
-            service.elsewhere,
-        )
-    else:
-        words = _("No worker is connected. Start one, on any machine: {command}")
+        words = _("No worker that is connected serves {endpoint}. Start one, on any machine: {command}")
     # On another machine no variable names the address.
     address = "" if run.endpoint == DEFAULT_BASE_URL else f" --base-url {quote_path(run.endpoint)}"
     command = run_command(run, f"worker{address}", "ledger")
-    return words.format(n=number(service.other_token or service.elsewhere), endpoint=run.endpoint, command=command)
+    return words.format(endpoint=run.endpoint, command=command)
 
 
 def undecided_lines(counts: DeliveryCounts | None, endpoint: str, ledger: str) -> list[str]:

@@ -81,8 +81,8 @@ def test_a_run_that_no_worker_serves_is_not_waited_for_in_silence(
     monkeypatch.setattr("batch.app.fleet.worker._UNSERVED", 0.0)
     office, other = desk.office, "http://127.0.0.1:9" if told == "address" else desk.url
     words = {
-        "address": f"No worker serves {desk.url}: the 1 that is connected serves another address.",
-        "token": f"The 1 worker for {desk.url} has another token than `submit` had.",
+        "address": f"No worker that is connected serves {desk.url}.",
+        "token": f"No worker for {desk.url} has the token that `submit` had.",
     }[told]
     own = {"address": f"no worker serves {desk.url}", "token": "another token than this worker has"}[told]
     with working(desk.ledger, other, "strange") as said:

@@ -72,12 +72,12 @@ def test_a_run_of_which_a_lane_was_taken_waits_for_room(lane: Lane) -> None:
     ("workers", "words"),
     [
         ([], "No worker is connected. Start one, on any machine: wegly-batch worker"),
+        ([replace(ABLE, queue="other")], "No worker for https://api.wegly.com.br has the token that `submit` had."),
         (
-            [replace(ABLE, queue="other")],
-            "The 1 worker for https://api.wegly.com.br has another token than `submit` had.",
+            [replace(ABLE, endpoint="https://x", queue="x")] * 2,
+            "No worker that is connected serves https://api.wegly.com.br.",
         ),
-        ([replace(ABLE, endpoint="https://x", queue="x")] * 2, "the 2 that are connected serve other addresses."),
-        ([ConnectedWorker(name="host:7 0.4.0")], "the 1 that is connected serves another address."),
+        ([ConnectedWorker(name="host:7 0.4.0")], "No worker that is connected serves https://api.wegly.com.br."),
     ],
 )
 def test_a_run_that_no_worker_serves_says_why_and_what_to_type(workers: list[ConnectedWorker], words: str) -> None:
