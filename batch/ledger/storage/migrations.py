@@ -12,7 +12,6 @@ from batch.ledger.storage.engine import create_tables
 from batch.ledger.storage.errors import DAMAGED, remedy_for_code
 from batch.ledger.storage.locks import is_in_use, locks_folder
 from batch.ledger.storage.schema import (
-    DROP_INDEX_BY_MOMENT,
     RETRIES,
     canaries,
     deliveries,
@@ -22,6 +21,7 @@ from batch.ledger.storage.schema import (
     removals,
     rows,
     suppressed,
+    thin_indexes,
 )
 
 Migration = Callable[[sa.Connection], None]
@@ -70,17 +70,13 @@ def _add_epochs(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN claim_epoch INTEGER")
 
 
-def _drop_index_by_moment(connection: sa.Connection) -> None:
-    connection.exec_driver_sql(DROP_INDEX_BY_MOMENT)
-
-
 MIGRATIONS: Mapping[int, Migration] = {
     5: _limit_suppression_to_endpoints,
     6: _add_deliveries,
     7: _add_canaries_and_retries,
     8: removals.create,
     9: _add_epochs,
-    10: _drop_index_by_moment,
+    10: thin_indexes,
 }
 """Version n to the step that leads to it from n - 1: each change of a table brings its own."""
 

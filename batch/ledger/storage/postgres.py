@@ -17,7 +17,7 @@ from batch.ledger.storage.engine import Values, connect_to_read, create_tables, 
 from batch.ledger.storage.errors import CREATE_RIGHTS, describe, remedy_for
 from batch.ledger.storage.fleet_tables import fleet_metadata
 from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
-from batch.ledger.storage.schema import DROP_INDEX_BY_MOMENT, SCHEMA_VERSION, meta, metadata
+from batch.ledger.storage.schema import SCHEMA_VERSION, messages, meta, metadata, thin_indexes
 
 try:
     import psycopg
@@ -205,7 +205,7 @@ class PostgresServer(LockingServer):
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
             connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN IF NOT EXISTS claim_epoch INTEGER")
             connection.exec_driver_sql(_NO_STATISTICS)
-            connection.exec_driver_sql(DROP_INDEX_BY_MOMENT)
+            thin_indexes(connection, _tables(metadata).tables[messages.name])
             _tables(fleet_metadata).create_all(connection)
             for column in _missing_columns(connection):
                 words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)

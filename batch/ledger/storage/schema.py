@@ -206,8 +206,8 @@ messages = sa.Table(
     sa.Column("trial", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("retry_of", sa.String(64)),
     sa.Index("messages_by_campaign", "endpoint", "campaign", "state"),
-    sa.Index("messages_by_chat", "chat_id"),
-    sa.Index("messages_by_run", "run"),
+    _partial("messages_by_chat", "chat_id", where=sa.text("chat_id IS NOT NULL")),
+    _partial("messages_by_run", "run", where=sa.text("run IS NOT NULL")),
     _partial("messages_by_person", "person", "sent_at", where=_ATTEMPTED),
     _partial("messages_by_time", "sender", "sent_at", where=_ATTEMPTED),
     _partial("messages_again", "again_state", where=_AGAIN),
@@ -221,9 +221,9 @@ back, so that the choice holds for one run. `trial`: sent with `--to`, to a numb
 caps and spacing, and not as a message that `[history]` keeps others away from. `claim_epoch`: of workers that
 send one run after each other, how many had its lane before (`Owner.epoch`). `retry_of`: the key of a failed message
 that this one is to replace; until it is claimed its `again_` columns show the other's outcome, and the end of its run
-gives it up. The indexes by time hold attempted messages only, so that planning a sheet does not
-pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged message `person`, `chat_id` and `request_hash` are
-hashes too, and begin with `#`."""
+gives it up. The indexes by time hold attempted messages only, those by chat and run such as have one, so that planning
+a sheet does not pay for them. `key` is a keyed hash (`pseudonyms.py`); of a purged message `person`, `chat_id` and
+`request_hash` are hashes too, and begin with `#`."""
 
 deliveries = sa.Table(
     "deliveries",
@@ -360,9 +360,6 @@ def restored_values() -> dict[str, Any]:
     return {**kept, "payload": None, **dict.fromkeys(AGAIN.values())}
 
 
-DROP_INDEX_BY_MOMENT = "DROP INDEX IF EXISTS messages_by_moment"
-"""The step to version 10. Each claim and each record wrote that index; `sent_between` does without."""
-
 IS_RETRY = sa.and_(
     messages.c.state == State.PENDING.value,
     messages.c.retry_of.is_not(None),
@@ -393,6 +390,14 @@ _SENDERS = sa.select(_senders.c.sender).where(_senders.c.sender.is_not(None))
 _latest = sa.select(sa.func.max(messages.c.sent_at)).where(messages.c.sender == _senders.c.sender, _IS_ATTEMPTED)
 LATEST_ATTEMPT = sa.select(sa.func.max(_latest.scalar_subquery())).select_from(_senders)
 """The query of when the last attempt began."""
+
+
+def thin_indexes(connection: sa.Connection, table: sa.Table = messages) -> None:
+    """Drop the index by time alone, and leave messages out of the others that have no chat or run: version 10."""
+    for name in ("moment", "chat", "run"):
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS messages_by_{name}")
+    for index in table.indexes:
+        index.create(connection, checkfirst=True)
 
 
 def sent_between(

@@ -51,6 +51,10 @@ INSERT INTO suppressed VALUES ('+5511988887001', '"asked"', '"mail"', 1772366400
 """
 VERSION_9 = """
 CREATE INDEX messages_by_moment ON messages (sent_at) WHERE sent_at IS NOT NULL;
+DROP INDEX messages_by_chat;
+DROP INDEX messages_by_run;
+CREATE INDEX messages_by_chat ON messages (chat_id);
+CREATE INDEX messages_by_run ON messages (run);
 """
 VERSION_8 = """
 ALTER TABLE messages DROP COLUMN claim_epoch;
@@ -124,8 +128,13 @@ def test_a_claim_of_version_8_is_settled_as_any_other(tmp_path: Path) -> None:
         assert [result.outcome for result in ledger.results("r1")] == ["unknown"]
 
 
-def test_a_ledger_of_version_9_loses_its_index_by_time_alone(tmp_path: Path) -> None:
-    """Every claim and every record wrote it; what it was for is found by sender and time."""
+def test_a_ledger_of_version_9_gets_the_indexes_of_a_new_one(tmp_path: Path) -> None:
+    """It loses the one by time alone, which every claim and record wrote; what it was for is found by sender and time.
+
+    Those by chat and run leave out what has none.
+    """
+    indexes = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name"
+    make_ledger(new := tmp_path / "new.sqlite3", SCHEMA_VERSION)
     path = tmp_path / "old.sqlite3"
     make_ledger(path, 9)
     with closing(sqlite3.connect(path)) as connection:
@@ -133,7 +142,7 @@ def test_a_ledger_of_version_9_loses_its_index_by_time_alone(tmp_path: Path) -> 
     before = asked(path, "SELECT * FROM messages")
     for _ in range(2):
         Ledger.open(f"sqlite:///{path}").close()
-        assert asked(path, "SELECT 1 FROM sqlite_schema WHERE name = 'messages_by_moment'") == []
+        assert asked(path, indexes) == asked(new, indexes)
     assert asked(path, "SELECT * FROM messages") == before
 
 
