@@ -114,7 +114,7 @@ LINES_OF_FEATURES = {
     "rows of XLSX read by one pattern that has a place for each column": 30,
     "workers counted by the address and the token that they serve, sweeps that end": 145,
     "forecast and rates by sender": 8,
-    "rows staged in a thread beside their evaluation, counts by ranges of rows": 56,
+    "rows staged in a thread beside their evaluation, counts by ranges of rows": 60,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

@@ -170,3 +170,12 @@ def test_the_rows_of_ranges_are_counted_together(ledger: Ledger) -> None:
         staging.add([staged(row) for row in (1, 9_999, 10_000, 10_001, 30_000)])
         staging.judge()
         assert staging.tally() == {(Outcome.PENDING, Reason.WAITING.value): 5}
+
+
+def test_the_interpreter_is_as_before_once_a_sheet_is_staged(ledger: Ledger) -> None:
+    """Threads of a program that uses the Python API take turns as it wants them to, also after a failure."""
+    before = sys.getswitchinterval()
+    with pytest.raises(KeyError), ledger.stage() as staging:
+        staging.add([])
+        raise KeyError
+    assert sys.getswitchinterval() == before
