@@ -90,7 +90,7 @@ class SqliteFile(Database):
         return connection
 
     def read_data_version(self, connection: sa.Connection) -> tuple[int, int] | None:
-        """Return the version as `Database.read_data_version`; None in memory, where all share one connection."""
+        """Return the version as `Database.read_data_version`; None in memory, where nothing is shared."""
         if not connection.engine.url.database:
             return None
         changes = int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
@@ -156,11 +156,23 @@ def open_file(
 
 
 def memory_engine() -> sa.Engine:
-    """Return an empty ledger in memory, for read-only commands when no ledger file exists."""
-    engine = sa.create_engine("sqlite://", connect_args={"check_same_thread": False}, hide_parameters=True)
+    """Return an empty ledger in memory, for read-only commands when no ledger file exists.
+
+    Each connection has a copy of its own: of one that they share, only one transaction could be open.
+    """
+    connect_args = {"check_same_thread": False}
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, connect_args=connect_args, hide_parameters=True)
     configure_connections(engine)
     with engine.begin() as connection:
         migrate(connection, Path(":memory:"), MIGRATIONS, SCHEMA_VERSION)
+    with closing(engine.raw_connection()) as raw:
+        driver: Any = raw.driver_connection
+        contents = "\n".join(driver.iterdump())
+
+    @sa.event.listens_for(engine, "connect")
+    def _copy(connection: Any, _record: Any) -> None:
+        connection.executescript(contents)
+
     translate_failures(engine, _("in memory"))
     return engine
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import example, given, settings
@@ -14,7 +14,6 @@ from sqlalchemy import select, update
 
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
 from batch.ledger.storage.schema import messages
-from batch.ledger.storage.sqlite import memory_engine
 from batch.model.messages import Origin, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json
@@ -180,7 +179,7 @@ def test_a_corrected_row_has_one_outcome_in_every_report(
     first: list[tuple[str | None, bool]], steps: list[tuple[str, list[tuple[str | None, bool]], bool, list[Outcome]]]
 ) -> None:
     """Sums, forecasts, row_statuses and reports agree after every run, and no row that was messaged is ever less."""
-    with closing(Ledger(memory_engine(), "in memory")) as ledger:
+    with tempfile.TemporaryDirectory() as folder, Ledger.open(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
         office = Office(ledger)
         original = list(staged(first, [None] * len(first), None))
         begun = office.run("0" * 64, original, [Outcome.SUCCESS, Outcome.ERROR], retry_errors=False)

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, Staging
 from batch.ledger.storage.schema import SENT_STATES, State, messages, rows
-from batch.ledger.storage.sqlite import SqliteFile, memory_engine
+from batch.ledger.storage.sqlite import SqliteFile
 from batch.ledger.storage.staged_tables import staged
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -107,24 +107,23 @@ def _expected(sheet: list[Row], states: dict[str, State | None]) -> dict[int, tu
     return found
 
 
-@unhurried
-@given(st.lists(a_row, min_size=1, max_size=8), st.fixed_dictionaries(dict.fromkeys(KEYS, a_state)))
-def test_the_first_row_that_may_stand_for_its_key_does(sheet: list[Row], states: dict[str, State | None]) -> None:
-    """By search for keys of several rows, without one for all others: what one row after the other comes to."""
-    ledger = Ledger(memory_engine(), "in memory")
-    _sent_before(ledger, states)
-    with ledger.stage() as staging:
-        staging.add(_staged(number, each) for number, each in enumerate(sheet, start=1))
-        staging.judge()
-        judged = staging._connection.execute(select(staged.c.row, staged.c.outcome, staged.c.duplicate_of)).all()
-    ledger.close()
-    assert {row: (outcome, twin) for row, outcome, twin in judged} == _expected(sheet, states)
-
-
 @contextmanager
 def _on_disk() -> Iterator[Ledger]:
     with tempfile.TemporaryDirectory() as folder, Ledger.open(f"sqlite:///{Path(folder) / 'ledger.sqlite3'}") as ledger:
         yield ledger
+
+
+@unhurried
+@given(st.lists(a_row, min_size=1, max_size=8), st.fixed_dictionaries(dict.fromkeys(KEYS, a_state)))
+def test_the_first_row_that_may_stand_for_its_key_does(sheet: list[Row], states: dict[str, State | None]) -> None:
+    """By search for keys of several rows, without one for all others: what one row after the other comes to."""
+    with _on_disk() as ledger:
+        _sent_before(ledger, states)
+        with ledger.stage() as staging:
+            staging.add(_staged(number, each) for number, each in enumerate(sheet, start=1))
+            staging.judge()
+            judged = staging._connection.execute(select(staged.c.row, staged.c.outcome, staged.c.duplicate_of)).all()
+    assert {row: (outcome, twin) for row, outcome, twin in judged} == _expected(sheet, states)
 
 
 def _planned(

@@ -94,6 +94,17 @@ def test_a_ledger_in_memory_stages_one_sheet_after_another() -> None:
                 assert sum(open_one.tally().values()) == len(rows)
 
 
+def test_runs_are_looked_up_while_rows_are_staged_in_memory() -> None:
+    """A report that is fed back names many runs; rows before are under way to the ledger then, or in it already."""
+    with Ledger.for_reading("sqlite:////nowhere/ledger.sqlite3") as ledger, ledger.stage() as open_one:
+        for first in range(1, 20_001, 1000):
+            open_one.add(staged(row) for row in range(first, first + 1000))
+            assert [ledger.run(f"r{first + number}") for number in range(20)] == [None] * 20
+        open_one.judge()
+        assert ledger.hashes.key("k") == open_one.hashes.key("k")
+        assert sum(open_one.tally().values()) == 20_000
+
+
 def test_what_waits_is_counted_by_sender(world: World, ledger: Ledger) -> None:
     """As counting one by one would; who sends the first message stands first."""
     world.plan([1])
