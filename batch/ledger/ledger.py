@@ -170,15 +170,8 @@ class Ledger(RunReader):
         return Ledger(self._engine.execution_options(wegly_database=of_lane), self.location)
 
     def prove_claims(self) -> Finding | None:
-        """Return why nothing may be sent, where another server is in the place of the ledger's and lacks claims.
-
-        All runs of workers are stopped then. Durable on return; None: none of this process is missing.
-        """
-        if not self.is_on_server:
-            return None
-        from batch.ledger.send.proof import prove_claims  # noqa: PLC0415 - a file has no use for it
-
-        return prove_claims(self._engine)
+        """Stop all runs of workers, and return why, as `Database.prove_claims`."""
+        return database_of(self._engine).prove_claims(self._engine)
 
     # While it sends, and at its end
 

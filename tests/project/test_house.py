@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[2]
 BATCH = ROOT / "batch"
 FILES = sorted(BATCH.rglob("*.py"))
 
-MOST_MODULES = 318
+MOST_MODULES = 315
 """230 when the house was rebuilt; then `control_characters` and `mapping/permissions`; `ooxml/schema` and
-`xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` and
-`xlsx/drawings` find room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
+`xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` finds
+room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
 a phone; `number_format` shows numbers by what `format_code` parses, `mapping/suspects` knows what no person wrote;
 `filters/names` finds first names; `model/delivery`, `model/replies`, `ledger/deliveries`, `app/follow`, its output
 and `sandbox/deliveries` say what became of accepted messages; `inputs/campaign_sheet` halves `staging`, which had 466
@@ -45,9 +45,8 @@ records, `send/lanes`, `send/lane_queue`, `read/lanes` and `storage/fleet_tables
 `read/outcome_counts` counts what is new of a run that others send, `commands/submit`, `worker`, `watch` and
 `output/fleet` what a person sees of them. `app/demo` has the demos: `run`, `fleet`, and `postgres`, which finds a
 server and starts it. `pool/event_loop` wakes less often.
-`storage/failover` and `send/proof` find claims that another server lacks; `storage/migrations` was a third of
-`storage/sqlite`, `demo/processes` is what server and workers of a demo share. `send/worker_notes` says what each worker
-serves. A new one says here why."""
+`storage/failover` finds claims that another server lacks; `storage/migrations` was a third of
+`storage/sqlite`, `demo/processes` is what server and workers of a demo share. A new one says here why."""
 MOST_FILES_OF_A_FOLDER = 20
 LINES_OF_THE_HOUSE = 21_429
 """A ratchet: 25,081 at 3bbba84; the plan of the house asks for 21,500 for the features of that day."""
@@ -120,7 +119,7 @@ LINES_OF_FEATURES = {
 MOST_LINES_OF_A_MODULE = 350
 TABLES = {"batch/model/reasons.py", "batch/ledger/storage/schema.py"}
 """Modules that may be longer: entries of one kind under one another."""
-MOST_MODULES_OF_ONE_ROW = 151
+MOST_MODULES_OF_ONE_ROW = 150
 MOST_COLLOQUIAL_WORDS = 25
 
 COLLOQUIAL = re.compile(r"\b(said|told|nobody|somebody|everybody|whoever)\b", re.IGNORECASE)

@@ -27,7 +27,6 @@ from batch.ledger.send.claims import settle_claims
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, lane_names
 from batch.ledger.send.queue import JOBS, JobRows, are_pending, planned_rows
-from batch.ledger.send.worker_notes import note_worker
 from batch.ledger.storage.engine import connect_to_read, database_of, pages
 from batch.ledger.storage.failover import seconds_to_prove
 from batch.ledger.storage.fleet_tables import lanes, submissions
@@ -138,8 +137,8 @@ class Lanes(LaneReader):
     def note_worker(self, worker: str, *, queue: str, endpoint: str) -> None:
         """Note what a worker serves, and forget those that have not been there for a day. Durable on return."""
         with self._engine.begin() as connection:
-            name = database_of(connection).worker_name(worker)  # type: ignore[attr-defined]
-            note_worker(connection, name, queue=queue, endpoint=endpoint)
+            database: Any = database_of(connection)
+            database.note_worker(connection, worker, queue=queue, endpoint=endpoint)
 
     @contextmanager
     def hold_besides(self, held: AbstractContextManager[None], names: Iterable[str], owner: Owner) -> Iterator[None]:

@@ -18,6 +18,7 @@ from batch.ledger.storage.errors import describe, translate_failure
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.pseudonyms import SECRET, new_secret
 from batch.ledger.storage.schema import meta
+from batch.model.reasons import Finding
 
 T = TypeVar("T")
 Values = Sequence[tuple[Any, ...]]
@@ -103,6 +104,13 @@ class Database(ABC):
 
     def confirm_commit(self, connection: sa.Connection) -> None:
         """Raise LedgerFailed when a commit that ended well is doubtful all the same."""
+
+    def prove_claims(self, engine: sa.Engine) -> Finding | None:  # noqa: ARG002 - no other can take its place
+        """Return why nothing may be sent, where another server is in this one's place and lacks claims.
+
+        All runs of workers are stopped then. Durable on return; None: none of this process is missing.
+        """
+        return None
 
     # Single connections
 

@@ -6,16 +6,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from batch.errors import LedgerUnusable
 from batch.i18n import _
 from batch.ledger.storage.engine import Values, connect_to_read, create_tables, translate_failures
 from batch.ledger.storage.errors import CREATE_RIGHTS, describe, remedy_for
-from batch.ledger.storage.fleet_tables import fleet_metadata
+from batch.ledger.storage.fleet_tables import fleet_metadata, workers
 from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
 from batch.ledger.storage.schema import SCHEMA_VERSION, messages, meta, metadata, thin_indexes
 
@@ -36,6 +38,8 @@ _OLDEST_VERSION = 150_000
 _KNOWN = (8, 9, SCHEMA_VERSION)
 """Versions of the tables that are brought up to date; this one too, for it may lack columns of workers."""
 _LONGEST_NAME = 63
+_KEPT_WORKERS = timedelta(days=1)
+"""A worker may be without a connection for a while, and still come back."""
 _SECRETS = ("password", "sslpassword")
 _SETTINGS = {
     "synchronous_commit": "on",
@@ -261,6 +265,17 @@ class PostgresServer(LockingServer):
         begin = "wegly-batch worker " if self._schema == SCHEMA else f"wegly-batch {self._schema[:16]} worker "
         host, colon, rest = worker.rpartition(":")
         return f"{begin}{host[: _LONGEST_NAME - len(begin) - len(colon) - len(rest)]}{colon}{rest}"
+
+    def note_worker(self, connection: sa.Connection, worker: str, *, queue: str, endpoint: str) -> None:
+        """Note what a worker serves, and forget those that have not been there for a day. The caller commits."""
+        now = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
+        noted: datetime = connection.execute(sa.select(now)).scalar_one()
+        values = {"queue": queue, "endpoint": endpoint, "noted": noted}
+        note = insert(workers).values(name=self.worker_name(worker), **values)
+        connection.execute(note.on_conflict_do_update(index_elements=["name"], set_=values))
+        there: sa.Select[Any] = sa.select(sa.column("application_name")).select_from(sa.table("pg_stat_activity"))
+        is_lost = workers.c.name.not_in(there.where(sa.column("application_name").is_not(None)))
+        connection.execute(sa.delete(workers).where(workers.c.noted < noted - _KEPT_WORKERS, is_lost))
 
     def conninfo(self, name: str) -> str:
         """Return what psycopg connects by, with the settings of this ledger's sessions, and a name for the server."""

@@ -17,12 +17,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from batch.errors import LedgerFailed, LedgerUnusable
+from batch.event_log import log
 from batch.i18n import _
 from batch.ledger.storage.engine import Database, execute_by_driver
 from batch.ledger.storage.errors import NOT_REPLICATED
 from batch.ledger.storage.failover import ConfirmedClaims
 from batch.ledger.storage.fleet_tables import submissions
 from batch.ledger.storage.locks import Owner, busy, workers_remedy
+from batch.model.reasons import Finding, Reason, findings_to_json
+from batch.model.runs import StopCause
 
 ACCEPT_ASYNC = "accept_async_replica"
 """Parameter of the URL: the risk of a standby that may lack the last claims is taken."""
@@ -198,6 +201,21 @@ class LockingServer(Database):
                 _("The ledger {place} could not be written to its standby.").format(place=self.location),
                 _("Look after the standby, then run the same command again: it sends what is left."),
             )
+
+    def prove_claims(self, engine: sa.Engine) -> Finding | None:
+        """Stop all runs of workers as `Database.prove_claims`, and mark the claims that are missing `unknown`."""
+        with engine.begin() as connection:
+            since = self.confirmed.restore(connection)
+            if since is None:
+                return None
+            finding = Finding(Reason.CLAIMS_LOST, {"since": since.isoformat(timespec="seconds")})
+            values = {"cause": StopCause.CLAIMS_LOST.value, "findings": findings_to_json([finding])}
+            is_open = (submissions.c.closed.is_(None), submissions.c.cause.is_(None))
+            connection.execute(sa.update(submissions).where(*is_open).values(values))
+        log.error("claims_lost", since=since.isoformat())
+        with engine.connect() as connection:
+            self.confirmed.accept_timeline(connection)
+        return finding
 
     def _lost(self) -> LedgerFailed:
         return LedgerFailed(

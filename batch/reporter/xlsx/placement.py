@@ -15,8 +15,7 @@ from batch.ooxml.package import Package
 from batch.ooxml.references import LAST_COLUMN, Area, column_number
 from batch.reporter.columns import ALL_COLUMNS, COLUMNS, MOMENTS, Value, columns_for, place_columns
 from batch.reporter.rows import ReportInputs, join_by_number
-from batch.reporter.xlsx.drawings import drawn_areas
-from batch.reporter.xlsx.sheet_parts import Surroundings, Table, tables_of
+from batch.reporter.xlsx.sheet_parts import Surroundings, Table, drawn_areas, tables_of
 from batch.reporter.xlsx.sheet_scan import SheetExtent, find_used_columns
 from batch.reporter.xlsx.theme import GROUPED, width_of
 
