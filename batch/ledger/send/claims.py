@@ -5,10 +5,10 @@ in one transaction, which its caller commits, and returns their results in order
 nothing is durable on return. The statements are made once: building one costs more than running it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, product
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from batch.ledger.send.contact_limits import (
     claim_parameters,
     drop_retries,
     explain_refusal,
+    is_not_recent,
     is_reachable,
     may_claim,
     may_retry,
@@ -89,16 +90,20 @@ def _make_claim(*rules: sa.ColumnElement[bool]) -> PreparedStatement:
     )
 
 
-CLAIM_RULES = {
-    (replaces, reachable): (
-        may_claim(messages),
-        (may_retry if replaces else replaces_none)(messages),
-        *([is_reachable(messages)] if reachable else []),
-    )
-    for replaces in (False, True)
-    for reachable in (False, True)
-}
-"""By (the run may replace failed messages, it skips unreachable people): a rule that it has not costs nothing."""
+def claim_rules() -> Mapping[tuple[bool, bool, bool], tuple[sa.ColumnElement[bool], ...]]:
+    """Return the rules of a claim by `ContactLimiter.needs`: a rule that a campaign has not costs nothing."""
+    return {
+        (replaces, reachable, history): (
+            may_claim(messages),
+            (may_retry if replaces else replaces_none)(messages),
+            *([is_reachable(messages)] if reachable else []),
+            *([is_not_recent(messages)] if history else []),
+        )
+        for replaces, reachable, history in product((False, True), repeat=3)
+    }
+
+
+CLAIM_RULES = claim_rules()
 _CLAIMS = {which: _make_claim(*rules) for which, rules in CLAIM_RULES.items()}
 
 _ACCEPTED = {

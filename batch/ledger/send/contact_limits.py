@@ -65,9 +65,9 @@ class ContactLimiter:
         self._open: dict[str, Job] = {}
 
     @property
-    def needs(self) -> tuple[bool, bool]:
-        """Which rules a claim is judged by: (it may replace failed messages, it skips unreachable people)."""
-        return self.replaces, self.rules.skip_unreachable is not None
+    def needs(self) -> tuple[bool, bool, bool]:
+        """Which rules a claim is judged by: (may replace failed messages, skips unreachable people, has a history)."""
+        return self.replaces, self.rules.skip_unreachable is not None, self.rules.not_within is not None
 
     def guarded(self, job: Job) -> Iterator[str]:
         """Yield names of what a claim is judged by that others may change at the same moment."""
@@ -120,11 +120,13 @@ class ContactLimiter:
 
 
 def may_claim(message: sa.Table) -> sa.ColumnElement[bool]:
-    """Return the condition: not suppressed, not contacted within [history], not within the spacing interval.
+    """Return the condition: not suppressed, not within the spacing interval. Bind its values by `claim_parameters`."""
+    return sa.and_(~_is_suppressed(message), ~_is_too_close(message))
 
-    Bind its values with `claim_parameters`.
-    """
-    return sa.and_(~_is_suppressed(message), ~_recently_by_others(message), ~_is_too_close(message))
+
+def is_not_recent(message: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition of `[history] not_within`, for campaigns that have it. Values likewise."""
+    return ~_recently_by_others(message)
 
 
 FRESH = timedelta(minutes=2)

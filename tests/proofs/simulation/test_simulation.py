@@ -257,14 +257,7 @@ def _claim_without(
     """A claim that judges all rules but one; the statements are made anew, for they are made once in earnest."""
     if rule is not None:
         patch.setattr(outreach, rule, answer)
-    made = {
-        (replaces, reachable): claims._make_claim(
-            outreach.may_claim(messages),
-            (outreach.may_retry if replaces else outreach.replaces_none)(messages),
-            *([outreach.is_reachable(messages)] if reachable else []),
-        )
-        for replaces, reachable in claims._CLAIMS
-    }
+    made = {needs: claims._make_claim(*rules) for needs, rules in claims.claim_rules().items()}
     patch.setattr(claims, "_CLAIMS", made)
 
 
