@@ -1,7 +1,7 @@
 """Lanes: one sender of one run, as workers send it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -27,6 +27,34 @@ class LaneState(StrEnum):
     def is_open(self) -> bool:
         """True while its rows may still be sent."""
         return self not in (LaneState.STOPPED, LaneState.DONE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneStarts:
+    """The starts of a lane so far, of all its holders: the rate that it achieved."""
+
+    count: int = 0
+    gaps: int = 0
+    """Times between two starts; those in which the lane rested are none."""
+    seconds: float = 0.0
+    """All of these together."""
+    latest: datetime | None = None
+    """The latest start; None: none since it rested."""
+    slowed: int = 0
+    """Number of rate cuts that the API asked for."""
+    noted: datetime | None = None
+    """When this was so."""
+
+    @property
+    def rate(self) -> float | None:
+        """Starts a second; None for fewer than two."""
+        return self.gaps / self.seconds if self.gaps and self.seconds > 0 else None
+
+    def add(self, count: int, first: datetime, latest: datetime) -> "LaneStarts":
+        """Return these and some later ones. `first`, `latest`: of the later ones."""
+        gaps, begin = (count, self.latest) if self.latest else (count - 1, first)
+        seconds = self.seconds + max(0.0, (latest - begin).total_seconds())
+        return replace(self, count=self.count + count, gaps=self.gaps + gaps, seconds=seconds, latest=latest)
 
 
 OPEN_STATES = tuple(state.value for state in LaneState if state.is_open)
@@ -136,6 +164,7 @@ class TakenLane:
     pause: float
     """Seconds of a pause that the API asked for."""
     rate: float | None
+    starts: LaneStarts
     done: int
     """Rows of the lane that have come to an end."""
     errors: int

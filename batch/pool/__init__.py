@@ -19,4 +19,5 @@ from batch.pool.pacing import RetryRules
 from batch.pool.pool import NOTHING_SENT, Pool, PoolResult
 from batch.pool.ports import PoolSettings, Progress
 from batch.pool.sender import SenderPool
+from batch.pool.start_slots import AchievedRate
 from batch.pool.stop import StopRules, StopSignal, stop_on_signals

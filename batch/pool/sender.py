@@ -85,9 +85,12 @@ class SenderPool:
         """Starts a second at the moment, and the end of the latest pause by the loop's clock."""
         return self._slots.pace
 
-    def resume(self, *, wait: float, rate: float | None, done: int, errors: int) -> None:
+    def resume(
+        self, *, wait: float, rate: float | None, done: int, errors: int, starts: AchievedRate, slowed: int
+    ) -> None:
         """Go on where another process was: after `wait` seconds, at the rate that it was cut to, with its counts."""
-        self._slots.resume(wait, rate)
+        self.starts = starts
+        self._slots.resume(wait, rate, slowed)
         self._monitor.resume(done, errors)
 
     def summarize(self) -> SenderRun:

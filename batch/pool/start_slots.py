@@ -78,8 +78,9 @@ class StartSlots:
         self._pace = pacing.recover_rate(self._pace, self._loop.time())
         return self._pace.rate, self._pace.until
 
-    def resume(self, wait: float, rate: float | None) -> None:
+    def resume(self, wait: float, rate: float | None, cuts: int) -> None:
         """Make the first start in `wait` seconds, at a rate that was cut before. Before any slot is taken."""
+        self.cuts = cuts
         self._pace = pacing.pause(self._pace, self._loop.time(), wait)
         if rate is not None:
             self._pace = self._pace._replace(rate=min(rate, self._pace.wanted))
@@ -137,25 +138,30 @@ class StartSlots:
 class AchievedRate:
     """Starts counted within passes: the time between two passes (the night before tomorrow's hours) does not count."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._seconds = 0.0
+    def __init__(self, *, count: int = 0, gaps: int = 0, seconds: float = 0.0, latest: float | None = None) -> None:
+        """The starts of another process, where this one goes on; `latest` when it is within a pass."""
+        self.count = count
+        self.seconds = seconds
         """Between first and last start of each pass."""
-        self._gaps = 0
-        self._latest: float | None = None
+        self.gaps = gaps
+        self.latest = latest
+        """The latest start of this pass."""
+        self._goes_on = True
 
     def begin_pass(self) -> None:
-        self._latest = None
+        if not self._goes_on:
+            self.latest = None
+        self._goes_on = False
 
     def add(self, now: float) -> None:
         """Count a start, by a monotonic clock in seconds."""
-        if self._latest is not None:
-            self._seconds += now - self._latest
-            self._gaps += 1
-        self._latest = now
+        if self.latest is not None:
+            self.seconds += now - self.latest
+            self.gaps += 1
+        self.latest = now
         self.count += 1
 
     @property
     def rate(self) -> float | None:
         """Starts a second between the first and the last of each pass; None when no pass had two."""
-        return self._gaps / self._seconds if self._gaps and self._seconds > 0 else None
+        return self.gaps / self.seconds if self.gaps and self.seconds > 0 else None

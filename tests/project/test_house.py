@@ -113,6 +113,7 @@ LINES_OF_FEATURES = {
     "rows of XLSX read by one pattern that has a place for each column": 30,
     "workers counted by the address and the token that they serve, sweeps that end": 145,
     "forecast and rates by sender": 8,
+    "starts of a lane over all of its workers": 73,
     "rows staged in a thread beside their evaluation, counts by ranges of rows": 60,
 }
 """What came after the rebuild, with the lines of code that it took."""

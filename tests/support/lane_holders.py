@@ -18,7 +18,7 @@ from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, sender_lock
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.lane_queue import LaneQueue
 from batch.model.contact_limits import ContactLimits
-from batch.model.lanes import LaneState, TakenLane
+from batch.model.lanes import LaneStarts, LaneState, TakenLane
 from batch.model.messages import message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -31,6 +31,7 @@ ACCEPTED = Verdict(
     outcome=Outcome.SUCCESS, finding=Finding(Reason.CREATED), http_status=200, signs=ChatSigns(chat_id="chat-1")
 )
 NOTHING = SenderRun(sender=SENDER, attempts=0, achieved_rate=None)
+NO_STARTS = LaneStarts()
 
 
 def run_named(name: str) -> Run:
@@ -115,10 +116,10 @@ class Holder:
 
     def meet_the_loss(self) -> None:
         with pytest.raises(LedgerFailed):
-            self.sending(lambda queue: queue.beat(SENDER, None, None))
+            self.sending(lambda queue: queue.beat(SENDER, None, None, LaneStarts()))
 
-    def leave(self, state: LaneState = LaneState.WAITING) -> LaneState | None:
-        return self.ledger.lanes.leave((NAME, self.sender), self.owner.epoch, state, NOTHING)
+    def leave(self, state: LaneState = LaneState.WAITING, starts: LaneStarts = NO_STARTS) -> LaneState | None:
+        return self.ledger.lanes.leave((NAME, self.sender), self.owner.epoch, state, NOTHING, starts)
 
     def send(self, row: int) -> None:
         held = self.claim(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,14 @@ def point_at(monkeypatch: pytest.MonkeyPatch, ledger: str, url: str) -> None:
     monkeypatch.setenv("WEGLY_BATCH_LEDGER", ledger)
     monkeypatch.setenv("WEGLY_BASE_URL", url)
     monkeypatch.setenv("WEGLY_TOKEN", "anything")
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait, at most half a minute, until something is so."""
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @contextmanager

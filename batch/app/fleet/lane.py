@@ -26,11 +26,11 @@ from batch.event_log import log
 from batch.i18n import _
 from batch.ledger import Ledger, Owner, sender_lock
 from batch.model.delivery import SAMPLE_AFTER
-from batch.model.lanes import LaneState, TakenLane
+from batch.model.lanes import LaneStarts, LaneState, TakenLane
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, sentence
 from batch.model.runs import Run, SenderRun, StopCause
-from batch.pool import NEVER, NOTHING_SENT, Pool, PoolResult, SenderPool, StopSignal, ledger_failure
+from batch.pool import NEVER, NOTHING_SENT, AchievedRate, Pool, PoolResult, SenderPool, StopSignal, ledger_failure
 
 if TYPE_CHECKING:
     from batch.ledger import LaneQueue
@@ -232,15 +232,28 @@ class _LaneService:
 
     def _prepare(self, pool: SenderPool) -> None:
         """Let the lane go on where its holder before was."""
-        taken, self._pool = self._taken, pool
-        pool.resume(wait=max(taken.wait, taken.pause), rate=taken.rate, done=taken.done, errors=taken.errors)
+        taken, self._pool, latest = self._taken, pool, self._taken.starts.latest
+        age = (self._now() - latest).total_seconds() if latest else 0.0
+        pool.resume(
+            wait=max(taken.wait, taken.pause),
+            rate=taken.rate,
+            done=taken.done,
+            errors=taken.errors,
+            starts=AchievedRate(
+                count=taken.starts.count,
+                gaps=taken.starts.gaps,
+                seconds=taken.starts.seconds,
+                latest=self._loop.time() - age if latest else None,
+            ),
+            slowed=taken.starts.slowed,
+        )
 
     async def _beat(self, queue: LaneQueue) -> None:
         """Beat until cancelled. Once the session is lost nothing is claimed any more."""
         while True:
             self._news.clear()
             try:
-                self._heed(*await queue.beat(self._sender, *self._pace()))
+                self._heed(*await queue.beat(self._sender, *self._pace(), self._starts()))
             except LedgerFailed as failed:
                 self._stop.request(StopCause.LEDGER_FAILED, ledger_failure(failed))
                 return
@@ -265,6 +278,19 @@ class _LaneService:
             self._pause = until, self._now() + timedelta(seconds=left)
         return None if rate >= self._wanted else rate, self._pause[1] if left > 0 else None
 
+    def _starts(self) -> LaneStarts:
+        if self._pool is None:
+            return self._taken.starts
+        starts, now = self._pool.starts, self._now()
+        return LaneStarts(
+            count=starts.count,
+            gaps=starts.gaps,
+            seconds=starts.seconds,
+            latest=None if starts.latest is None else now - timedelta(seconds=self._loop.time() - starts.latest),
+            slowed=self._pool.summarize().slowed,
+            noted=now,
+        )
+
     def _heed(self, cause: str | None, finding: Finding | None) -> None:
         """Stop, where all of the run is to."""
         if cause is not None:
@@ -278,7 +304,8 @@ class _LaneService:
         # While the first rows go alone, what stops one of them stops the rest.
         is_for_all = self._stop.is_requested or self._taken.submission.canary is not None
         is_for_all = is_for_all and state is LaneState.STOPPED and not self._is_run_stopped
-        note = partial(self._ledger.lanes.leave, (self._run.run, self._sender), self._owner.epoch, state, own)
+        lane, starts = (self._run.run, self._sender), self._starts()
+        note = partial(self._ledger.lanes.leave, lane, self._owner.epoch, state, own, starts)
         noted = await asyncio.to_thread(
             note,
             next_at=sent.next_at if state in (LaneState.RESTING, LaneState.DONE) else None,
@@ -286,7 +313,7 @@ class _LaneService:
             remarks=self._looks.remarks if self._looks else (),
             stops=own.cause if is_for_all else None,
         )
-        values = {"state": (noted or state).value, "attempts": own.attempts, "cause": own.cause, "ours": bool(noted)}
+        values = {"state": (noted or state).value, "attempts": starts.count, "cause": own.cause, "ours": bool(noted)}
         log.info("lane_left", run=self._run.run, sender=self._sender, epoch=self._owner.epoch, **values)
         return noted or state
 

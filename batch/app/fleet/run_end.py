@@ -1,7 +1,6 @@
 """The end of a run that workers have sent: noted by whichever of them, or of its watchers, comes first."""
 
 from collections import Counter
-from dataclasses import replace
 
 from batch.app.runs.finish import note_end
 from batch.errors import Busy
@@ -39,9 +38,7 @@ def sent_by_lanes(ledger: Ledger, submission: Submission) -> PoolResult:
     cause = None if first is None else first.cause if isinstance(first, Submission) else first.sent.cause
     rates = [lane.sent.achieved_rate for lane in lanes if lane.sent.achieved_rate is not None]
     outcomes = Counter(ledger.lanes.outcomes(submission.run))
-    # A worker that was lost did not note its attempts; the ledger has those that came to an end.
-    known = ledger.lanes.attempts(submission.run)
-    senders = tuple(replace(lane.sent, attempts=max(lane.sent.attempts, known[lane.sender])) for lane in lanes)
+    senders = tuple(lane.sent for lane in lanes)
     return PoolResult(
         jobs=outcomes.total(),
         attempts=sum(each.attempts for each in senders),

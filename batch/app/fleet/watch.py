@@ -323,6 +323,6 @@ def _end_free_lanes(ledger: Ledger, name: str, cause: StopCause) -> None:
                 with mine.hold([sender_lock(lane.sender, run.endpoint)], owner):
                     if (taken := mine.lanes.take(run, lane.sender, owner)) is not None:
                         nothing = SenderRun(sender=lane.sender, attempts=0, achieved_rate=None, cause=cause.value)
-                        mine.lanes.leave((name, lane.sender), taken.epoch, LaneState.STOPPED, nothing)
+                        mine.lanes.leave((name, lane.sender), taken.epoch, LaneState.STOPPED, nothing, taken.starts)
             except Busy:  # a worker has just taken it
                 continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,9 +13,9 @@ from batch.ledger.read.outcome_counts import OutcomeCounts
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of
 from batch.ledger.storage.fleet_tables import lanes, submissions, workers
 from batch.ledger.storage.schema import State, messages, runs
-from batch.model.lanes import OPEN_STATES, ConnectedWorker, Lane, LaneState, Submission
+from batch.model.lanes import OPEN_STATES, ConnectedWorker, Lane, LaneStarts, LaneState, Submission
 from batch.model.outcomes import Outcome
-from batch.model.reasons import Finding, findings_from_json
+from batch.model.reasons import Finding, Reason, findings_from_json
 from batch.model.runs import Run, SenderRun
 
 _HOLDERS = sa.text(
@@ -70,12 +71,6 @@ class LaneReader(LedgerPart):
         """Return what counts the same of a run, for one who looks again and again."""
         return OutcomeCounts(self._engine, run)
 
-    def attempts(self, run: str) -> Counter[str]:
-        """Count the attempts of each sender at messages that a run has brought to an end."""
-        attempts = sa.select(messages.c.sender, sa.func.sum(messages.c.attempts)).where(messages.c.run == run)
-        with connect_to_read(self._engine) as connection:
-            return Counter({sender: int(n) for sender, n in connection.execute(attempts.group_by(messages.c.sender))})
-
     def unserved_runs(self, queue: str) -> dict[str, str]:
         """Return the open runs of other queues that no connected worker may send, with the address of each."""
         served = {queue, *(each.queue for each in self.workers() if each.queue)}
@@ -124,11 +119,12 @@ def read_lanes(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> lis
 
 
 def _lane_of(found: Mapping[Any, Any], *, is_held: bool) -> Lane:
+    starts = _starts_of(found)
     sent = SenderRun(
         sender=found["sender"],
-        attempts=found["attempts"],
-        achieved_rate=found["achieved_rate"],
-        slowed=found["slowed"],
+        attempts=starts.count,
+        achieved_rate=starts.rate,
+        slowed=starts.slowed,
         cause=found["cause"],
         pending=first_finding(found["pending_findings"]),
     )
@@ -137,6 +133,36 @@ def _lane_of(found: Mapping[Any, Any], *, is_held: bool) -> Lane:
     state, finding = LaneState(found["state"]), first_finding(found["findings"])
     remarks = findings_from_json(found["remarks"]) if found["remarks"] else ()
     return Lane(**values, state=state, is_held=is_held, sent=sent, finding=finding, remarks=tuple(remarks))
+
+
+def _starts_of(found: Mapping[Any, Any]) -> LaneStarts:
+    names = ("gaps", "seconds", "latest", "slowed", "noted")
+    return LaneStarts(count=found["attempts"], **{name: found[name] for name in names})
+
+
+def read_starts(connection: sa.Connection, found: Mapping[Any, Any], now: datetime) -> LaneStarts:
+    """Return the starts of a lane that is being taken, with those that a lost holder did not note.
+
+    Of a message that this one posted again in the meantime, the last counts.
+    """
+    starts = replace(_starts_of(found), noted=now)
+    if found["state"] != LaneState.SENDING.value:
+        return starts
+    at = messages.c.sent_at
+    of_lane = (messages.c.run == found["run"], messages.c.sender == found["sender"], messages.c.attempts > 0)
+    query = sa.select(sa.func.count(), sa.func.min(at), sa.func.max(at))
+    count, *times = connection.execute(query.where(*of_lane, at > (found["noted"] or found["since"]))).one()
+    return starts.add(count, *times) if count else starts
+
+
+def count_ended(connection: sa.Connection, *which: Any) -> tuple[dict[str, int], int]:
+    """Count the messages of a run that have ended, by state; and those of which a lost worker left no outcome."""
+    run, *of_sender = which
+    is_dead = sa.func.coalesce(messages.c.findings.contains(Reason.RUN_DIED.value), sa.false())
+    columns = (messages.c.state, sa.func.count(), sa.func.count().filter(is_dead))
+    query = sa.select(*columns).where(messages.c.run == run, *of_sender).group_by(messages.c.state)
+    found = [each for each in connection.execute(query) if each[0] != State.PENDING.value]
+    return {state: count for state, count, _dead in found}, sum(dead for _state, _count, dead in found)
 
 
 def first_finding(text: str | None) -> Finding | None:

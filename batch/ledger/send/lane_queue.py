@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from batch.ledger.storage.engine import database_of
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.writer import Kind
-from batch.model.lanes import LaneState
+from batch.model.lanes import LaneStarts, LaneState
 from batch.model.messages import Job
 from batch.model.reasons import Finding
 
@@ -26,6 +26,8 @@ LEASE = 5.0
 """Seconds without a statement after which the server ends the session of a lane, and with it its lock."""
 STALE = LEASE / 2
 """Seconds after which a claim is given back instead of posted: another may have the lane soon."""
+_NOTED = timedelta(seconds=10)
+"""After which a beat notes the starts. Those that a lost holder did not note are counted by its messages."""
 _LEFT = (LaneState.WAITING.value, LaneState.DONE.value)
 OF_LANE = (lanes.c.run == sa.bindparam("of_run"), lanes.c.sender == sa.bindparam("of_sender"))
 
@@ -53,12 +55,12 @@ class LaneQueue(SendQueue):
             log.warning("claim_stale", run=held.owner.run, seconds=round(age, 1))
         return age > STALE
 
-    def beat(self, sender: str, rate: float | None, paused_until: datetime | None) -> Any:
-        """Keep the session alive, note the pace, and return (cause that stops the run or None, its finding).
+    def beat(self, sender: str, rate: float | None, paused_until: datetime | None, starts: LaneStarts) -> Any:
+        """Keep the session alive, note pace and starts, and return (cause that stops the run or None, its finding).
 
         A future as of the other writes. Must be given by the event loop: where that stands still, the lane is lost.
         """
-        return self._write(self._beats, (sender, rate, paused_until))
+        return self._write(self._beats, (sender, rate, paused_until, starts))
 
     def judges(self, sender: str) -> Any:
         """Return whether this lane is to judge the first rows of its run, of which it has sent its own.
@@ -80,13 +82,16 @@ def clocks() -> tuple[float, float]:
 
 
 def _beat(
-    connection: sa.Connection, paces: Sequence[tuple[str, float | None, datetime | None]], *, owner: Owner
+    connection: sa.Connection, paces: Sequence[tuple[str, float | None, datetime | None, LaneStarts]], *, owner: Owner
 ) -> list[tuple[str | None, Finding | None]]:
     database_of(connection).guard_claims(connection, [])
-    for sender, rate, until in paces:
-        mine = sa.update(lanes).where(*OF_LANE, lanes.c.epoch == owner.epoch).values(rate=rate, paused_until=until)
-        changed = sa.or_(lanes.c.rate.is_distinct_from(rate), lanes.c.paused_until.is_distinct_from(until))
-        connection.execute(mine.where(changed), lane_names(owner.run, sender))
+    for sender, rate, until, starts in paces:
+        pace = {"rate": rate, "paused_until": until, "slowed": starts.slowed}
+        changed = [lanes.c[name].is_distinct_from(value) for name, value in pace.items()]
+        if starts.noted is not None:
+            changed.append(sa.and_(lanes.c.attempts != starts.count, lanes.c.noted < starts.noted - _NOTED))
+        mine = sa.update(lanes).where(*OF_LANE, lanes.c.epoch == owner.epoch, sa.or_(*changed))
+        connection.execute(mine.values(pace | starts_values(starts)), lane_names(owner.run, sender))
     query = sa.select(submissions.c.cause, submissions.c.findings).where(submissions.c.run == owner.run)
     cause, findings = connection.execute(query).one()
     return [(cause, first_finding(findings))] * len(paces)
@@ -120,6 +125,12 @@ def _pass_canary(connection: sa.Connection, asked: Sequence[None], *, owner: Own
     connection.execute(passed)
     connection.execute(sa.update(lanes).where(lanes.c.run == owner.run).values(kept_back=False))
     return [None for _each in asked]
+
+
+def starts_values(starts: LaneStarts) -> dict[str, Any]:
+    """Return the values by which the starts of a lane are kept."""
+    names = ("gaps", "seconds", "latest", "slowed", "noted")
+    return {"attempts": starts.count, **{name: getattr(starts, name) for name in names}}
 
 
 def lane_names(run: str, sender: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
 from itertools import chain
@@ -21,11 +22,20 @@ import sqlalchemy as sa
 from batch.errors import Busy
 from batch.event_log import log
 from batch.i18n import _
-from batch.ledger.read.lanes import IS_OPEN, MAY_BE_TAKEN, LaneReader, first_finding, read_lanes, submission_of
+from batch.ledger.read.lanes import (
+    IS_OPEN,
+    MAY_BE_TAKEN,
+    LaneReader,
+    count_ended,
+    first_finding,
+    read_lanes,
+    read_starts,
+    submission_of,
+)
 from batch.ledger.send import lane_queue
 from batch.ledger.send.claims import settle_claims
 from batch.ledger.send.contact_limits import ContactLimiter
-from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, lane_names
+from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, lane_names, starts_values
 from batch.ledger.send.queue import JOBS, JobRows, are_pending, planned_rows
 from batch.ledger.storage.engine import connect_to_read, database_of, pages
 from batch.ledger.storage.failover import seconds_to_prove
@@ -34,7 +44,7 @@ from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock, worker
 from batch.ledger.storage.pseudonyms import read_hashes
 from batch.ledger.storage.schema import State, messages, rows
 from batch.ledger.storage.writer import Writer
-from batch.model.lanes import OPEN_STATES, LaneState, TakenLane
+from batch.model.lanes import OPEN_STATES, LaneStarts, LaneState, TakenLane
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Run, SenderRun, StopCause
 
@@ -184,10 +194,10 @@ class Lanes(LaneReader):
             last = sa.select(sa.func.max(messages.c.sent_at)).where(*of_sender, messages.c.sent_at > there - _RECENT)
             latest = connection.execute(last).scalar()
             settle_claims(connection, *of_sender, values_kept=True)
-            ended, dead = _count_ended(connection, run.run, *of_sender)
-            paused = found["paused_until"]
-            pause = max(0.0, _seconds_to(paused, there)) if paused else 0.0
+            ended, dead = count_ended(connection, run.run, *of_sender)
+            pause = max(0.0, _seconds_to(found["paused_until"], there)) if found["paused_until"] else 0.0
             values = _taken_values(found, owner, recorded=sum(ended.values()) - dead, is_paused=pause > 0)
+            values |= starts_values(starts := read_starts(connection, found, there))
             connection.execute(sa.update(lanes).where(*OF_LANE).values(**values, since=there), of_lane)
             if values["state"] != LaneState.SENDING.value:
                 log.error("lane_given_up", run=run.run, sender=sender, lost=values["lost"], worker=found["host"])
@@ -201,6 +211,7 @@ class Lanes(LaneReader):
                 wait=max(wait, seconds_to_prove(connection, there)),
                 pause=pause,
                 rate=found["rate"],
+                starts=starts,
                 done=sum(ended.values()),
                 errors=ended.get(State.ERROR.value, 0),
                 offset=(there - here).total_seconds(),
@@ -219,6 +230,7 @@ class Lanes(LaneReader):
         epoch: int,
         state: LaneState,
         sent: SenderRun,
+        starts: LaneStarts,
         *,
         next_at: datetime | None = None,
         finding: Finding | None = None,
@@ -229,18 +241,17 @@ class Lanes(LaneReader):
 
         One that is done waits once more where a row came back: its holder before was lost, and has given back a claim.
         Return the state. `next_at`: when a resting one goes on, or that no hour suits what is left of one that is done.
-        `sent`: what was done since it was taken. `stops`: the cause that stops all of its run.
+        `sent`: why it ended. `stops`: the cause that stops all of its run.
         """
         run, sender = lane
+        starts = starts if state is LaneState.WAITING else replace(starts, latest=None)
         with self._claiming() as connection:
             if state is LaneState.DONE and next_at is None:
                 state = LaneState.WAITING if _has_jobs(connection, run, sender) else state
             values = {
                 "state": state.value,
                 "next_at": next_at,
-                "attempts": lanes.c.attempts + sent.attempts,
-                "slowed": lanes.c.slowed + sent.slowed,
-                "achieved_rate": sa.func.coalesce(sent.achieved_rate, lanes.c.achieved_rate),
+                **starts_values(starts),
                 "cause": sent.cause,
                 "findings": findings_to_json([finding]) if finding else None,
                 "pending_findings": findings_to_json([sent.pending]) if sent.pending else None,
@@ -306,16 +317,6 @@ def _has_jobs(connection: sa.Connection, run: str, sender: str) -> bool:
     found = chain.from_iterable(_rows_of(connection, lane, upto).values())
     query = sa.select(rows.c.row).select_from(JOBS).where(*are_pending(run), messages.c.sender == sender).limit(1)
     return any(connection.execute(query.where(rows.c.row.in_(page))).first() for page in pages(found))
-
-
-def _count_ended(connection: sa.Connection, *which: Any) -> tuple[dict[str, int], int]:
-    """Count the messages of a run that have ended, by state; and those of which a lost worker left no outcome."""
-    run, *of_sender = which
-    is_dead = sa.func.coalesce(messages.c.findings.contains(Reason.RUN_DIED.value), sa.false())
-    columns = (messages.c.state, sa.func.count(), sa.func.count().filter(is_dead))
-    query = sa.select(*columns).where(messages.c.run == run, *of_sender).group_by(messages.c.state)
-    found = [each for each in connection.execute(query) if each[0] != State.PENDING.value]
-    return {state: count for state, count, _dead in found}, sum(dead for _state, _count, dead in found)
 
 
 def _taken_values(found: Mapping[Any, Any], owner: Owner, *, recorded: int, is_paused: bool) -> dict[str, Any]:

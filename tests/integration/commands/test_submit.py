@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from postgres import Cluster, new_ledger
-from workers import working
+from workers import until, working
 
 from batch.app.fleet import watch as watching
 from batch.app.fleet.watch import watch
@@ -111,6 +111,37 @@ def test_workers_send_what_was_submitted_each_person_once(
     folder = tmp_path / "reports" / run
     assert "(11) 90000-7001" in (folder / "results.csv").read_text(encoding="utf-8-sig")
     assert not (folder / ".sheet").exists()
+
+
+def test_the_rate_of_a_run_is_that_of_all_its_workers(
+    command: Command, ledger: str, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """Starts over the time from the first to the last, as the log of the API has it, although the worker changed."""
+    campaign = (tmp_path / "c.toml").read_text().replace("100/s", "3/s")
+    (tmp_path / "c.toml").write_text(campaign)
+    run = submit(command)
+    with working(ledger, sandbox.url):
+        until(lambda: len(sandbox.log.applied) >= ROWS // 2)
+    with working(ledger, sandbox.url):
+        code, out, _err = command("watch", run, "--json")
+    this = json.loads(out)["this_run"]
+    assert (code, this["attempts"]) == (0, ROWS)
+    for sender in this["senders"]:
+        times = [each.monotonic for each in sandbox.log.applied if each.sender == sender["sender"]]
+        assert sender["attempts"] == ROWS // 2
+        assert sender["achieved_rate"] == pytest.approx((len(times) - 1) / (max(times) - min(times)), rel=0.05)
+
+
+def test_attempts_are_those_of_the_run_itself(command: Command, ledger: str, sandbox: RunningSandbox) -> None:
+    """Not those that earlier runs made of the same messages."""
+    rows = [f"(11) 9{row:04d}-0400;{SENDERS[row % 2]}" for row in range(2)]
+    Path("s.csv").write_text("\n".join(["Telefone;Quem", *rows, ""]))
+    for more, received in (((), 2), (("--retry-errors",), 4)):
+        code, out, _err = command("submit", "s.csv", "-c", "c.toml", "--json", *more)
+        assert code == 0
+        with working(ledger, sandbox.url):
+            out = command("watch", json.loads(out)["run"], "--json")[1]
+        assert (len(sandbox.log.received), json.loads(out)["this_run"]["attempts"]) == (received, 2)
 
 
 def test_of_two_that_watch_a_run_one_writes_its_report(

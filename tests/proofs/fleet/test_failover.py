@@ -21,6 +21,7 @@ from postgres import Cluster, NoServer, serving
 
 from batch.errors import LedgerUnusable
 from batch.ledger import Ledger, Owner
+from batch.model.lanes import LaneStarts
 from batch.model.reasons import Reason
 from batch.sandbox import running_sandbox
 
@@ -121,7 +122,7 @@ def test_claims_that_a_new_server_lacks_are_found_by_who_made_them(pair: Pair) -
         since = datetime.fromisoformat(str(finding.values["since"]))
         assert abs(since - before) < timedelta(seconds=2)
         assert outcomes(others) == ["success", "unknown", "pending"]
-        cause, heard = second.sending(lambda queue: queue.beat(SENDER, None, None))
+        cause, heard = second.sending(lambda queue: queue.beat(SENDER, None, None, LaneStarts()))
         assert (cause, heard) == ("claims_lost", finding)
         first.meet_the_loss()
         first.sending(lambda queue: queue.record(held, ACCEPTED, duration_ms=5))

@@ -20,7 +20,7 @@ from batch.ledger.send import lane_queue
 from batch.ledger.send.lane_queue import LaneQueue
 from batch.ledger.send.lanes import LOST_AT_MOST
 from batch.model.contact_limits import ContactLimits
-from batch.model.lanes import LaneState
+from batch.model.lanes import LaneStarts, LaneState
 from batch.model.messages import Job
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason
@@ -170,9 +170,9 @@ def test_a_beat_keeps_the_session_and_hears_that_the_run_is_to_stop(ledger: Ledg
     """`cancel` is heeded by the next beat, also of a lane that has nothing to claim at the moment."""
     holder = hold()
     holder.take()
-    assert holder.sending(lambda queue: queue.beat(SENDER, None, None)) == (None, None)
+    assert holder.sending(lambda queue: queue.beat(SENDER, None, None, LaneStarts())) == (None, None)
     assert ledger.lanes.stop(NAME, "interrupted")
-    assert holder.sending(lambda queue: queue.beat(SENDER, None, None)) == ("interrupted", None)
+    assert holder.sending(lambda queue: queue.beat(SENDER, None, None, LaneStarts())) == ("interrupted", None)
 
 
 def test_the_next_holder_goes_on_at_the_pace_of_the_one_before(ledger: Ledger, hold: Callable[[], Holder]) -> None:
@@ -182,7 +182,7 @@ def test_the_next_holder_goes_on_at_the_pace_of_the_one_before(ledger: Ledger, h
     assert fresh is not None
     assert (fresh.wait, fresh.pause, fresh.rate, fresh.done) == (0.0, 0.0, None, 0)
     until = datetime.now(UTC) + timedelta(seconds=60)
-    first.sending(lambda queue: queue.beat(SENDER, 2.5, until))
+    first.sending(lambda queue: queue.beat(SENDER, 2.5, until, LaneStarts()))
     held = first.claim()
     first.sending(lambda queue: queue.record(held, ACCEPTED, duration_ms=5))
     first.held.close()
@@ -191,11 +191,49 @@ def test_the_next_holder_goes_on_at_the_pace_of_the_one_before(ledger: Ledger, h
     assert 1.05 < taken.wait <= 1.55  # what was claimed a moment ago may begin still, half a second later at most
     assert 50 < taken.pause <= 60
     assert (taken.rate, taken.done, taken.errors) == (2.5, 1, 0)
-    second.sending(lambda queue: queue.beat(SENDER, None, None))
+    second.sending(lambda queue: queue.beat(SENDER, None, None, LaneStarts()))
     second.held.close()
     later = third.take()
     assert later is not None
     assert (later.pause, later.rate) == (0.0, None)
+
+
+def test_the_starts_of_all_holders_make_the_rate(ledger: Ledger, hold: Callable[[], Holder]) -> None:
+    """Those of a holder that was lost too, which it had noted or not, and the time until the next one began."""
+    first, second = hold(), hold()
+    first.take()
+    ago = datetime.now(UTC) - timedelta(seconds=20)
+    noted = LaneStarts(count=3, gaps=2, seconds=4.0, latest=ago, slowed=1, noted=ago)
+    first.sending(lambda queue: queue.beat(SENDER, None, None, noted))
+    first.send(2)
+    first.held.close()
+    taken = second.take()
+    assert taken is not None
+    assert (taken.starts.count, taken.starts.gaps, taken.starts.slowed) == (4, 3, 1)
+    assert taken.starts.seconds == pytest.approx(24, abs=5)
+    second.send(3)
+    latest = datetime.now(UTC)
+    ended = LaneStarts(count=5, gaps=4, seconds=40.0, latest=latest, slowed=1, noted=latest)
+    assert second.leave(LaneState.DONE, ended) is LaneState.DONE
+    sent = ledger.lanes.lanes(NAME)[0].sent
+    assert (sent.attempts, sent.achieved_rate, sent.slowed) == (5, 0.1, 1)
+
+
+@pytest.mark.parametrize(("state", "gaps"), [(LaneState.WAITING, 2), (LaneState.RESTING, 1)])
+def test_the_time_in_which_a_lane_rests_is_no_time_of_sending(
+    hold: Callable[[], Holder], state: LaneState, gaps: int
+) -> None:
+    """A worker that is restarted hands over the pass that goes on; the night before the next hours ends it."""
+    first, second = hold(), hold()
+    first.take()
+    ago = datetime.now(UTC) - timedelta(hours=12)
+    first.leave(state, LaneStarts(count=2, gaps=1, seconds=0.5, latest=ago, noted=ago))
+    first.held.close()
+    taken = second.take()
+    assert taken is not None
+    assert (taken.starts.count, taken.starts.gaps, taken.starts.latest) == (2, 1, ago if gaps == 2 else None)
+    later = taken.starts.add(1, ago + timedelta(hours=12), ago + timedelta(hours=12))
+    assert (later.count, later.gaps) == (3, gaps)
 
 
 def test_a_claim_is_stale_after_half_the_lease(hold: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +328,9 @@ def test_who_brings_a_row_to_an_end_is_lost_for_another_reason(
             held = holder.claim()
             holder.sending(lambda queue, held=held: queue.record(held, ACCEPTED, duration_ms=5))
         if number >= 2 * LOST_AT_MOST - 1:
-            holder.sending(lambda queue: queue.beat(SENDER, None, datetime.now(UTC) + timedelta(minutes=1)))
+            holder.sending(
+                lambda queue: queue.beat(SENDER, None, datetime.now(UTC) + timedelta(minutes=1), LaneStarts())
+            )
         end_sessions(postgres)
     assert ledger.lanes.lanes(NAME)[0].taken_over == 3 * LOST_AT_MOST - 1
 

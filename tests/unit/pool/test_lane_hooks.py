@@ -10,7 +10,7 @@ from scripted_api import REFUSED, Api, World, throttled
 
 from batch.model.outcomes import Outcome
 from batch.model.runs import StopCause
-from batch.pool import SenderPool
+from batch.pool import AchievedRate, SenderPool
 from batch.pool.sender import AHEAD
 from batch.pool.start_slots import CLAIM_LEAD, LONGEST_LEAD, ClaimLead
 
@@ -72,7 +72,7 @@ def test_a_lane_begins_after_the_wait_and_at_the_rate_that_were_left_to_it(world
     """No start in a pause, and none too soon after those of the holder before; then the cut rate climbs."""
 
     def resume(pool: SenderPool) -> None:
-        pool.resume(wait=7.0, rate=2.0, done=0, errors=0)
+        pool.resume(wait=7.0, rate=2.0, done=0, errors=0, starts=AchievedRate(), slowed=0)
 
     api = Api()
     world.plan(range(2, 8))
@@ -101,7 +101,7 @@ def test_stop_rules_count_what_the_holder_before_has_sent(world: World) -> None:
     """Else a lane that goes from worker to worker would never meet its share of errors."""
 
     def resume(pool: SenderPool) -> None:
-        pool.resume(wait=0.0, rate=None, done=49, errors=20)
+        pool.resume(wait=0.0, rate=None, done=49, errors=20, starts=AchievedRate(), slowed=0)
 
     world.plan(range(2, 12))
     sent = world.send(Api(script={2: [REFUSED]}), rate=10, concurrency=1, hooks={"prepare": resume})
