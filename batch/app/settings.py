@@ -10,6 +10,7 @@ from batch.campaign import Campaign, parse_rate
 from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
 from batch.i18n import _, describe_os_error
+from batch.model.messages import DEFAULT_BASE_URL
 
 if TYPE_CHECKING:
     from batch.pool import PoolSettings
@@ -19,7 +20,6 @@ __all__ = ["Settings", "Token", "parse_rate", "read_token", "token_expiry"]
 
 Client = TypeVar("Client")
 
-DEFAULT_BASE_URL = "https://api.wegly.com.br"
 _LARGEST_TOKEN_FILE = 65_536
 """Characters that are read of a token's file; a token has some thousand at the most, and a device has no end."""
 

@@ -22,6 +22,7 @@ from batch.i18n import N_
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding
 
+DEFAULT_BASE_URL = "https://api.wegly.com.br"
 TRIAL = " (trial)"
 """Suffix of a campaign's name where its trials are listed."""
 
@@ -128,12 +129,14 @@ def is_loopback(endpoint: str) -> bool:
 
 
 def command_options(endpoint: str, ledger: str, *names: str) -> str:
-    """Return the options, of these names, by which a command finds a rehearsal's address, and a ledger by its URL.
+    """Return the options, of these names, by which a command finds an address that is not the usual, and a ledger.
 
-    Each with a blank before it; none for any other address, nor for an empty URL, which is the user's own ledger.
+    Each with a blank before it. The address is there wherever the program had it from: another terminal, or another
+    machine, has no variable that names it. `only-at` is for a rehearsal alone. An empty URL is the user's own ledger.
     """
+    address = "" if endpoint == DEFAULT_BASE_URL else quote_path(endpoint)
     here = endpoint if is_loopback(endpoint) else ""
-    values = {"base-url": here, "only-at": here, "ledger": ledger and quote_path(ledger)}
+    values = {"base-url": address, "only-at": here, "ledger": ledger and quote_path(ledger)}
     return "".join(f" --{name} {values[name]}" for name in names if values[name])
 
 

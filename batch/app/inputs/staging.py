@@ -19,6 +19,7 @@ from batch.errors import SettingsError
 from batch.i18n import _, ngettext, number
 from batch.ledger import DueLooks, History, Ledger, RowSelection, StagedRow, Staging
 from batch.model.delivery import FOLLOWED
+from batch.model.messages import command_options
 from batch.model.reasons import Reason
 
 _AT_ONCE = 4000
@@ -102,12 +103,13 @@ def stage_sheet(
         staging.judge(history, endpoint=source.endpoint, sheet=source.sheet_key)
         _choose(staging, choices)
         differing = staging.find_differing_duplicates(_DUPLICATES_NAMED)
+        places = command_options(source.endpoint, ledger.option, "base-url", "ledger")
         warnings = (
             *lists.warnings,
             *_unidentified_warnings(unidentified),
             *_permission_warnings(source, staging),
             *_duplicate_warnings(*differing),
-            *(_retry_warnings(staging, now) if choices.retry_undelivered else ()),
+            *(_retry_warnings(staging, now, places) if choices.retry_undelivered else ()),
             *_recent_campaign_warnings(staging, history, now - timedelta(seconds=campaign.history.warn)),
         )
         yield StagedSheet(
@@ -200,8 +202,11 @@ def _duplicate_warnings(count: int, first: list[tuple[int, int]]) -> Iterator[st
     yield text.format(n=number(count), rows=named)
 
 
-def _retry_warnings(staging: Staging, now: datetime) -> Iterator[str]:
-    """Say how many failed messages are to be replaced, and how many may have failed that nothing is known of."""
+def _retry_warnings(staging: Staging, now: datetime, places: str) -> Iterator[str]:
+    """Say how many failed messages are to be replaced, and how many may have failed that nothing is known of.
+
+    `places`: options of a command that looks at them.
+    """
     if due := staging.count_due(now):
         text = ngettext(
             "{n} message of this sheet is due for a look: if it failed, it is not sent again yet. To look first: "
@@ -210,7 +215,7 @@ def _retry_warnings(staging: Staging, now: datetime) -> Iterator[str]:
             "wegly-batch follow",
             due,
         )
-        yield text.format(n=number(due))
+        yield text.format(n=number(due)) + places
     if count := staging.count_undelivered():
         text = ngettext(
             "{n} message failed after it was accepted, and goes once more if a look right before shows it failed.",

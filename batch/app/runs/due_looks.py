@@ -86,7 +86,8 @@ def _add_warnings(staged: StagedSheet, passes: Sequence[LookPass], why: str) -> 
             "look first: wegly-batch follow",
             people,
         )
-        warnings.append(left.format(n=number(people), why=why))
+        places = command_options(staged.source.endpoint, staged.ledger.option, "base-url", "ledger")
+        warnings.append(left.format(n=number(people), why=why) + places)
     if runs := list(dict.fromkeys(chain.from_iterable(passing.touched for passing in passes))):
         stale = ngettext(
             "Looks before sending changed what the report of {n} earlier run shows. To write it again:",

@@ -21,7 +21,7 @@ from batch.i18n import _
 from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode
 
-_REPEATED = ("campaign", "limit", "only_allowed", "base_url", "token_file", "encoding", "retry_errors")
+_REPEATED = ("campaign", "limit", "only_allowed", "token_file", "encoding", "retry_errors")
 """Options without which the next command would send to others, or would not find its way."""
 
 
@@ -62,14 +62,14 @@ def command(
     more = repeat_typed(*_REPEATED)
 
     def page(found: Check) -> PageWords:
-        return page_words(found, expires, sheet, more + _of_ledger(found))
+        return page_words(found, expires, sheet, more + _places(found))
 
     checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=page if opens else None)
     found = checked.check
-    steps = check_steps(found, sheet, more + _of_ledger(found), rows=wrong_rows is None, page=not opens)
+    steps = check_steps(found, sheet, more + _places(found), rows=wrong_rows is None, page=not opens)
     show(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps), as_json=as_json)
     if wrong_rows is not None:  # the file leads to its campaign
-        text = wrong_rows_text(checked.wrong_rows, checked.problems, repeat_typed("base_url") + _of_ledger(found))
+        text = wrong_rows_text(checked.wrong_rows, checked.problems, _places(found))
         say(text if as_json else f"\n{text}", err=as_json)
     if checked.page is not None:
         text = _("The check as a page: {page}").format(page=from_here(checked.page))
@@ -78,5 +78,5 @@ def command(
     return found.exit_code
 
 
-def _of_ledger(found: Check) -> str:
-    return command_options("", found.ledger_option, "ledger")
+def _places(found: Check) -> str:
+    return command_options(found.endpoint, found.ledger_option, "base-url", "ledger")

@@ -47,6 +47,7 @@ from batch.cli.terminal import echo, is_interactive, parse_yes, say
 from batch.errors import SettingsError, WeglyBatchError
 from batch.formatting import format_moment
 from batch.i18n import N_, _, ngettext, number
+from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode
 
 _PLACEHOLDER = "{{{{{}}}}}"
@@ -108,7 +109,7 @@ def command(
     say(columns_text(analysis))
     if not is_interactive():
         written = write_campaign(analysis, facts, target)
-        say("\n" + campaign_text(written, asked=False))
+        say("\n" + campaign_text(written, asked=False, more=command_options(settings.endpoint, "", "base-url")))
         echo(str(written.file))
         return None
     return _Conversation(analysis, facts, settings, token_file).hold(target, ask_phone=phone is None)
@@ -150,8 +151,7 @@ class _Conversation:
             else:
                 say("\n" + _("Interrupted: {file} is written.").format(file=target))
             return ExitCode.INTERRUPTED
-        url = self._settings.base_url
-        more = f" --base-url {url}" if url and "WEGLY_BASE_URL" not in os.environ else ""
+        more = command_options(self._settings.endpoint, "", "base-url")
         say("\n" + campaign_text(written, asked=True, more=more))
         if self._token is None:
             self._say(_("No token is kept yet: `run` takes one from --token-file or WEGLY_TOKEN."))

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from batch.app.settings import DEFAULT_BASE_URL
 from batch.cli.terminal import bold
-from batch.formatting import format_rows, quote_path
+from batch.formatting import format_rows
 from batch.i18n import N_, _, number
 from batch.model.delivery import DeliveryCounts
 from batch.model.lanes import Service
@@ -107,10 +106,7 @@ def start_worker_line(run: Run, service: Service) -> str:
         )
     elif service.elsewhere:
         words = _("No worker that is connected serves {endpoint}. Start one, on any machine: {command}")
-    # On another machine no variable names the address.
-    address = "" if run.endpoint == DEFAULT_BASE_URL else f" --base-url {quote_path(run.endpoint)}"
-    command = run_command(run, f"worker{address}", "ledger")
-    return words.format(endpoint=run.endpoint, command=command)
+    return words.format(endpoint=run.endpoint, command=run_command(run, "worker", "base-url", "ledger"))
 
 
 def undecided_lines(counts: DeliveryCounts | None, endpoint: str, ledger: str) -> list[str]:

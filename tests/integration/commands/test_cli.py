@@ -353,7 +353,10 @@ def test_inspect_prints_what_the_design_names(desk: Desk) -> None:
 def test_each_end_names_the_command_to_type_next(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, ledger: list[str]
 ) -> None:
-    """Typed as it stands, from the folder in which the person is, it does what it is about; in the same ledger."""
+    """Typed as it stands, from the folder in which the person is, it does what it is about; in the same ledger.
+
+    And at the same address, which another terminal has no variable for.
+    """
     monkeypatch.delenv("WEGLY_BATCH_LEDGER")
     monkeypatch.chdir(desk.folder)
     desk.write("lista.csv", "Nome;Telefone\nAna;11 90000-1001\nBia;99\nCid;11 90000-0903\n")
@@ -367,7 +370,9 @@ def test_each_end_names_the_command_to_type_next(
         return [split_command(each)[1:] for each in found]
 
     with running_sandbox() as sandbox:
-        _, checked, _ = desk.type("check", "lista.csv", "--base-url", sandbox.url, *ledger)
+        monkeypatch.setenv("WEGLY_BASE_URL", sandbox.url)
+        _, checked, _ = desk.type("check", "lista.csv", *ledger)
+        monkeypatch.delenv("WEGLY_BASE_URL")
         *_wrong_rows, send = commands(checked)
         assert send == ["run", "lista.csv", "--base-url", sandbox.url, *ledger]
         code, _, ended = desk.type(*send, "--yes", "-v")
