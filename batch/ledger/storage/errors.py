@@ -43,8 +43,9 @@ _AWAY = N_(
     "what is left."
 )
 _REFUSED = N_(
-    "The server answers, and refuses the connection: look at the user, the password (PGPASSFILE names their file, "
-    "WEGLY_BATCH_LEDGER may have them) and the name of the database, which createdb makes."
+    "The server answers, and refuses the connection: look at the user, the password (in ~/.pgpass or the file that "
+    "PGPASSFILE names, which must have mode 0600, else it is not read; or in WEGLY_BATCH_LEDGER) and the name of the "
+    "database, which createdb makes."
 )
 CREATE_RIGHTS = N_("Give the ledger's user the right to create a schema in the database, and to write in it.")
 _REMEDIES_OF_SERVER = {
@@ -82,7 +83,9 @@ def remedy_for(error: BaseException | None) -> str | None:
 
 def _state_of(error: BaseException | None) -> str:
     """Return the class of an error that psycopg gives no code: a connection was not made, or lost."""
-    was_refused = str(error).startswith("connection failed:") and "FATAL:" in str(error)  # in any language
+    words = str(error)
+    # "FATAL:" and the function's name stand there in any language.
+    was_refused = words.startswith("connection failed:") and ("FATAL:" in words or "fe_sendauth:" in words)
     return "28" if was_refused else "08"
 
 

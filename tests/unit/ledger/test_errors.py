@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sqlite3
+import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,6 +69,33 @@ def test_each_failure_of_a_server_has_its_remedy(state: str, words: str | None) 
     errors = pytest.importorskip("psycopg.errors")
     remedy = remedy_for(errors.lookup(state)("x"))
     assert remedy is None if words is None else words in str(remedy)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a file has no mode there")
+def test_a_password_that_is_missing_is_told_from_a_server_that_is_away(tmp_path: Path) -> None:
+    """Also where it lies in a file that others could read, which libpq passes over."""
+    psycopg = pytest.importorskip("psycopg")
+    passwords = tmp_path / "pgpass"
+    passwords.write_text("*:*:*:*:secret\n")
+    passwords.chmod(0o644)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_ask_password, server)
+        port = server.getsockname()[1]
+        with pytest.raises(psycopg.OperationalError) as failed:
+            psycopg.connect(
+                f"host=127.0.0.1 port={port} user=ana dbname=d passfile={passwords} sslmode=disable gssencmode=disable"
+            )
+        asked.result()
+    assert "0600" in str(remedy_for(failed.value))
+
+
+def _ask_password(server: socket.socket) -> None:
+    """Answer one client as PostgreSQL does: with the request of a password."""
+    connection, _address = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"R" + struct.pack("!ii", 8, 3))
+        connection.recv(4096)
 
 
 def test_reading_and_writing_fail_alike(tmp_path: Path) -> None:
