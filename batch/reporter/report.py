@@ -59,7 +59,8 @@ def write_report(
 
     On return each file is whole and durable, mode 0600: it is written under another name, synced and renamed, so that
     an older one is never half replaced. A file that cannot be written becomes a problem of `ReportFiles` and does not
-    stop the others. Texts are in the language of the run, next steps in the current one. May be called again.
+    stop the others. Texts are in the language of the run, next steps and problems in the current one, but for
+    what is found while the other files are written. May be called again.
 
     Args:
         sheet: When it is gone, a fuller workbook or CSV file of an earlier call is kept, and the new ones are named
@@ -76,7 +77,7 @@ def write_report(
     known = (lambda: map(mask_result, results())) if redacted else results
     screen = current_language()
     with open_inputs(run=run, tally=tally, sheet=sheet, results=known, origin_mac=origin_mac) as inputs:
-        written = _write_files(folder, inputs, redacted=redacted)
+        written = _write_files(folder, inputs, redacted=redacted, screen=screen)
         with use_language(screen):
             return replace(written, steps=tuple(next_steps(inputs, written.files)))
 
@@ -105,16 +106,21 @@ def _write_workbook(folder: Path, inputs: ReportInputs, name: str) -> tuple[Path
     return write_workbook(folder, inputs, name=name)
 
 
-def _write_files(folder: Path, inputs: ReportInputs, *, redacted: bool) -> ReportFiles:
+def _write_files(folder: Path, inputs: ReportInputs, *, redacted: bool, screen: str) -> ReportFiles:
     run, tally, sheet = inputs.run, inputs.tally, inputs.sheet
     keeps_full = sheet.rows is None and not redacted and _has_full_report(folder)
-    problems = [*([_kept_note()] if keeps_full else []), *_disagreement_notes(tally, inputs.statistics)]
-    if redacted:  # its own nature is no problem
-        inputs = replace(inputs, notes=(_(_REDACTED), *problems), redacted=True)
-    else:
-        problems[:0] = _sheet_notes(run, sheet)
-        inputs = replace(inputs, notes=tuple(problems))
-    report = FileWriter(problems)
+
+    def find_problems() -> Iterator[str]:
+        if not redacted:
+            yield from _sheet_notes(run, sheet)
+        if keeps_full:
+            yield _kept_note()
+        yield from _disagreement_notes(tally, inputs.statistics)
+
+    nature = (_(_REDACTED),) if redacted else ()  # no problem
+    inputs = replace(inputs, notes=(*nature, *find_problems()), redacted=redacted)
+    with use_language(screen):
+        report = FileWriter([*find_problems()])
     book, table, page = _REDACTED_NAMES if redacted else _BARE_NAMES if keeps_full else _NAMES
     report.write(book, lambda: _write_workbook(folder, inputs, book))
     layout = lay_out_table(inputs.sheet.info, followed=True)
@@ -122,9 +128,10 @@ def _write_files(folder: Path, inputs: ReportInputs, *, redacted: bool) -> Repor
         table, lambda: (write_atomic(folder / table, lambda file: write_csv(file, layout, inputs.table(layout))), ())
     )
     if not redacted:
-        failed = attempt(lambda: write_retries(folder, inputs, report))
-        if isinstance(failed, Exception):
-            report.note_missing("retry.xlsx", failed)
+        with use_language(screen):
+            failed = attempt(lambda: write_retries(folder, inputs, report))
+            if isinstance(failed, Exception):
+                report.note_missing("retry.xlsx", failed)
     report.write(page, lambda: (write_html(folder / page, inputs, report.made.files), ()))  # it leads to the others
     summary = summary_bytes(run, tally)
     report.write(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from batch.atomic_file import write_atomic
-from batch.i18n import _, ngettext, number
+from batch.i18n import _, ngettext, number, use_language
 from batch.reporter.rows import FileWriter, ReportInputs, write_noting
 from batch.reporter.rows_to_correct import MOST_TOGETHER, RowToCorrect, count_rows_to_correct, rows_to_correct
 
@@ -76,7 +76,8 @@ def _write_part(
         known.add(_digest(file))
         return problems
 
-    made = write_noting(target, write)
+    with use_language(inputs.run.language):  # around it is that of the screen
+        made = write_noting(target, write)
     written.append(made[0])
     return made
 

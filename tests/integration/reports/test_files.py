@@ -15,6 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from rights import is_private
 
 from batch.errors import SheetError
+from batch.i18n import use_language
 from batch.loader import open_sheet
 from batch.model.csv_injection import unguard
 from batch.model.outcomes import Evidence, Outcome
@@ -283,6 +284,19 @@ def test_a_sheet_that_is_gone_leaves_what_the_ledger_knows(tmp_path: Path) -> No
     assert [line[:2] for line in csv_lines(tmp_path) if line][1:] == [
         [str(each.row), each.outcome.value] for each in results
     ]
+
+
+def test_problems_are_told_in_the_language_of_the_screen(tmp_path: Path) -> None:
+    """And stand in the report in that of the campaign."""
+    results = six_results(first=5)
+    view = SourceSheet(path=None, info=None, rows=None, name="contatos.xlsx", host="vm")
+    with use_language("pt_BR"):
+        written = write_report(tmp_path, run=RUN, tally=tally_of(results), sheet=view, results=lambda: iter(results))
+    where, no_retry = written.problems
+    assert where.startswith("contatos.xlsx está em vm, então")
+    assert no_retry.startswith("Sem a planilha")
+    summary = [str(cell.value) for cell in load_workbook(tmp_path / "report.xlsx")["Summary"]["B"]]
+    assert any(text.startswith("Please note: contatos.xlsx is on vm, so") for text in summary)
 
 
 def test_more_rows_than_a_worksheet_holds_go_on_the_next(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
