@@ -111,7 +111,7 @@ def run_fleet_demo(settings: Settings, watcher: Watcher, *, workers: int, verbos
         if not isinstance(given, SubmittedRun):
             raise SettingsError(_("The demo had nothing to send."), "")
         finished = watch(given.run.run, here, watcher, stops=True, on_look=fleet.look)
-        if finished is None:
+        if not isinstance(finished, FinishedRun):
             return None
         log = _compare(ledger, finished.run.run, sandbox.log)
         return FleetDemo(finished=finished, workers=workers, lost=fleet.lost, silence=fleet.silence, log=log)

@@ -141,8 +141,8 @@ def watch(
     *,
     stops: bool = False,
     on_look: Callable[[RunStatus], None] = lambda _status: None,
-) -> FinishedRun | None:
-    """Watch a run until its end, and write its report where its sheet is. None: a signal ended the watching.
+) -> FinishedRun | Run:
+    """Watch a run until its end, and write its report where its sheet is. The run: a signal ended the watching.
 
     `stops`: a signal ends the run, as that of `run` does, and its report is written. `on_look` gets each state.
     """
@@ -155,7 +155,7 @@ def watch(
                 is_ended = runner.run(_watch(ledger, run.run, watcher, on_look, count, stops=stops))
         finally:
             watcher.end()
-    return report_end(run.run, settings) if is_ended else None
+    return report_end(run.run, settings) if is_ended else ledger.locate(run)
 
 
 async def _watch(

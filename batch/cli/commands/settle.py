@@ -14,7 +14,7 @@ from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import TextParam, settings_from, shared_options, timeout_option
 from batch.cli.output.settle import settle_plan, settle_question, settle_text
 from batch.cli.terminal import confirm, is_interactive, say, show
-from batch.errors import SettingsError
+from batch.errors import Declined, SettingsError
 from batch.formatting import to_json
 from batch.i18n import _
 from batch.model.sheets import parse_rows
@@ -53,7 +53,10 @@ def command(
         if yes:
             return True
         if is_interactive():
-            return confirm(settle_question(plan))
+            try:
+                return confirm(settle_question(plan))
+            except click.Abort:
+                raise Declined(_("Nothing was settled: the question was not answered.")) from None
         say(settle_plan(plan))
         raise SettingsError(
             _("Nothing was settled: there is no terminal to ask on."),

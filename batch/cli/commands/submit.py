@@ -12,6 +12,7 @@ from batch.app.fleet.watch import watch
 from batch.app.inputs.input_files import find_campaign, find_sheets, list_files
 from batch.app.ledger_admin import exposure_warnings
 from batch.app.run import open_runs
+from batch.app.runs.finish import FinishedRun
 from batch.app.settings import read_token
 from batch.cli.commands.run import is_too_late, read_frozen_plan
 from batch.cli.commands.watch import print_end
@@ -79,7 +80,7 @@ def command(
         if not quiet:
             say(submitted_text(given, attached=attach))
         ended = watch(given.run.run, settings, make_watcher(yes=True, quiet=quiet), stops=True) if attach else None
-        if ended is None:
+        if not isinstance(ended, FinishedRun):
             if as_json:
                 show(to_json(submitted_json(given)), as_json=True)
             return ExitCode.INTERRUPTED if attach else ExitCode.DONE

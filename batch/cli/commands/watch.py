@@ -7,8 +7,9 @@ import click
 from batch.app.fleet.watch import cancel, fleet_status, watch
 from batch.app.runs.finish import FinishedRun
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import repeat_typed, settings_from, shared_options
+from batch.cli.options import settings_from, shared_options
 from batch.cli.output.fleet import cancelled_text, status_json, status_text
+from batch.cli.output.layout import run_command
 from batch.cli.output.run import alarm_text, summary_text
 from batch.cli.progress import make_watcher
 from batch.cli.terminal import say, show
@@ -24,13 +25,13 @@ def command(*, run: str, as_json: bool, quiet: bool, **options: Any) -> ExitCode
     """Show the progress of a submitted RUN until its end, then write its report. Ends with the run's exit code.
 
     From any machine. The report is written where the sheet is; elsewhere the end says where that is, and nothing is
-    written. Ctrl+C ends the watching alone.
+    written. Ctrl+C ends the watching alone. JSON comes once, at the end.
     """
     ended = watch(run, settings_from(options), make_watcher(yes=True, quiet=quiet or as_json))
-    if ended is None:
+    if not isinstance(ended, FinishedRun):
         if not quiet:
             words = _("The run goes on. To end it: {command}")
-            say(words.format(command=f"wegly-batch cancel {run}{repeat_typed('ledger')}"))
+            say(words.format(command=run_command(ended, f"cancel {ended.run}", "ledger")))
         return ExitCode.INTERRUPTED
     print_end(ended, as_json=as_json, quiet=quiet)
     return ended.exit_code

@@ -16,13 +16,14 @@ from batch.cli.output.layout import (
     section,
     start_worker_line,
     times_line,
+    workers_advice,
 )
 from batch.cli.terminal import bold
-from batch.formatting import format_moment, format_rate, to_json
+from batch.formatting import format_moment, format_rate, format_significant, to_json
 from batch.i18n import N_, _, ngettext, number
 from batch.model.lanes import ConnectedWorker, Lane, LaneState, Submission
 from batch.model.outcomes import Outcome
-from batch.model.reasons import advice, sentence
+from batch.model.reasons import sentence
 from batch.model.runs import Run, StopCause
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _run_lines(status: RunStatus, at: _At) -> Iterator[str]:
     if status.tally is not None:
         yield f"  {rows_line(status.tally, is_going_on=_is_open(status))}"
     for lane in status.lanes:
-        yield f"  {lane.sender}  {_lane_text(lane, submission, at)}"
+        yield f"  {lane.sender}  {_lane_text(lane, status, at)}"
     if submission.closed is not None:
         yield "  " + _its_report(run)
 
@@ -144,14 +145,14 @@ def _cause_words(cause: str) -> str:
     return _("by `cancel`") if cause == StopCause.INTERRUPTED else _(cause.replace("_", " "))
 
 
-def _lane_text(lane: Lane, submission: Submission, at: _At) -> str:
-    parts = [_state_text(lane, submission)]
+def _lane_text(lane: Lane, status: RunStatus, at: _At) -> str:
+    parts = [_state_text(lane, status.submission)]
     if lane.state is LaneState.SENDING and lane.since is not None:
         parts.append(_("{name} since {when}").format(name=f"{lane.host}:{lane.pid}", when=at(lane.since)))
     if lane.state is LaneState.RESTING and lane.next_at is not None:
         parts.append(_("until {when}").format(when=at(lane.next_at)))
     if lane.rate is not None and lane.state.is_open:
-        parts.append(format_rate(float(f"{lane.rate:.3g}")))
+        parts.append(_slowed_text(lane.rate, status.run.wanted_rate or lane.rate))
     if lane.sent.cause is not None and lane.finding is None:
         parts.append(_cause_words(lane.sent.cause))
     if lane.taken_over:
@@ -162,8 +163,19 @@ def _lane_text(lane: Lane, submission: Submission, at: _At) -> str:
     return (
         words
         if lane.finding is None
-        else " ".join([f"{words}.", sentence(lane.finding), advice(lane.finding)]).rstrip()
+        else " ".join([f"{words}.", sentence(lane.finding), workers_advice(lane.finding)]).rstrip()
     )
+
+
+def _slowed_text(rate: float, wanted: float) -> str:
+    """Say how far the API slowed a sender, in the unit of the rate that was wanted."""
+
+    def write(starts: float) -> str:
+        slowed = format_significant(float(f"{starts * rate / wanted:.3g}"))
+        words = _("{rate} of {wanted}").format(rate=slowed, wanted=format_significant(starts))
+        return words if rate < wanted else slowed
+
+    return _("slowed by the API to {rate}").format(rate=format_rate(wanted, write))
 
 
 def _state_text(lane: Lane, submission: Submission) -> str:

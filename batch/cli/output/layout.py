@@ -9,7 +9,7 @@ from batch.model.delivery import DeliveryCounts
 from batch.model.lanes import Service
 from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode, Outcome
-from batch.model.reasons import Reason, general_sentence
+from batch.model.reasons import Finding, Reason, advice, general_sentence
 from batch.model.replies import describe_undecided
 from batch.model.runs import NextStep, Run, Tally, rank_reasons
 from batch.model.sheets import SheetInfo
@@ -107,6 +107,16 @@ def start_worker_line(run: Run, service: Service) -> str:
     elif service.elsewhere:
         words = _("No worker that is connected serves {endpoint}. Start one, on any machine: {command}")
     return words.format(endpoint=run.endpoint, command=run_command(run, "worker", "base-url", "ledger"))
+
+
+def workers_advice(finding: Finding) -> str:
+    """Return what to do about a finding of workers."""
+    if finding.reason is not Reason.NOT_AUTHORIZED:
+        return advice(finding)
+    return _(
+        "Give all workers the new token and start them again, then submit the sheet again with the same one: a run "
+        "goes only to workers that have the token of its `submit`."
+    )
 
 
 def undecided_lines(counts: DeliveryCounts | None, endpoint: str, ledger: str) -> list[str]:

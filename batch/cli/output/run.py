@@ -5,7 +5,7 @@ from textwrap import indent
 
 from batch.app.runs.finish import FinishedRun, RunReport
 from batch.app.trial import TrialResult
-from batch.cli.output.layout import labelled_lines, outcome_table, run_command, section, step_lines
+from batch.cli.output.layout import labelled_lines, outcome_table, run_command, section, step_lines, workers_advice
 from batch.cli.terminal import bold
 from batch.formatting import format_duration, format_moment, format_rate, from_here, to_json
 from batch.i18n import N_, _, ngettext, number
@@ -197,7 +197,8 @@ def _why_stopped(ended: FinishedRun) -> str:
         words = cut.format(n=number(cut_off))
     if finding is None:
         return words
-    return "\n".join(filter(None, [words, sentence(finding), advice(finding)]))
+    advise = workers_advice if ended.run.command == "submit" else advice
+    return "\n".join(filter(None, [words, sentence(finding), advise(finding)]))
 
 
 def trial_question(row: int, people: Sequence[str], endpoint: str) -> str:

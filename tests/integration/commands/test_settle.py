@@ -370,6 +370,17 @@ def test_a_person_at_a_terminal_is_asked(
     assert desk.settle(run, "--sent", "4")[0] == 0
 
 
+def test_a_question_without_an_answer_settles_nothing(desk: Desk, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The input is closed at it: that is said, and not that something was sent."""
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)
+    code, _out, err = desk.type("settle", run, "--sent", "3")
+    assert code == 130
+    assert "Nothing was settled: the question was not answered." in err
+    assert "What was sent" not in err
+    assert desk.states(run)[3] == "unknown"
+
+
 def test_where_nobody_can_be_asked_nothing_is_settled(desk: Desk, run: str) -> None:
     """A script says --yes; else the rows are shown with what they would become, and exit 2."""
     refused(

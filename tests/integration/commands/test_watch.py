@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -189,6 +190,25 @@ def test_each_next_command_finds_the_ledger_and_none_shows_its_password(
     assert command(*status)[0] == 0
     assert command(*cancel)[0] == 0
     assert command(*watch)[0] == 130
+
+
+class Left(Watcher):
+    """A person who presses Ctrl+C."""
+
+    def tick(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_who_leaves_is_told_how_to_end_the_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the ledger that a variable named."""
+    run = submit(command)
+    monkeypatch.setattr("batch.cli.commands.watch.make_watcher", lambda **_options: Left())
+    code, printed = command("watch", run[-4:])
+    assert code == 130
+    (cancel,) = commands(printed, "cancel")
+    assert (cancel[1], cancel[2]) == (run, "--ledger")
+    monkeypatch.delenv("WEGLY_BATCH_LEDGER")
+    assert command(*cancel)[0] == 0
 
 
 def test_what_a_run_of_workers_left_is_submitted_again(

@@ -11,6 +11,7 @@ from batch.app.fleet.watch import FleetStatus, RunStatus
 from batch.cli.output.fleet import status_text
 from batch.cli.output.layout import start_worker_line
 from batch.model.lanes import ConnectedWorker, Lane, LaneState, Service, Submission
+from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run, SenderRun
 
 NOON = datetime(2026, 11, 3, 15, tzinfo=UTC)
@@ -35,13 +36,15 @@ ABLE = ConnectedWorker(name="host:7 0.4.0", endpoint=RUN.endpoint, queue="q")
 BUSY = "none has taken it: they are busy"
 
 
-def status(lane: Lane = LANE, *, given: Submission = GIVEN, seconds: int = 60, worker_for: int | None = 60) -> str:
+def status(
+    lane: Lane = LANE, *, given: Submission = GIVEN, seconds: int = 60, worker_for: int | None = 60, of: Run = RUN
+) -> str:
     """The text so many seconds after noon, of a run with two lanes, with a worker that began so long ago, or none."""
     looked = NOON + timedelta(seconds=seconds)
     workers = () if worker_for is None else (replace(ABLE, since=looked - timedelta(seconds=worker_for)),)
     lanes = (LANE, replace(lane, sender="s2"))
     service = None if lane.is_held else Service.of(workers, queue=given.queue, endpoint=RUN.endpoint)
-    run = RunStatus(run=RUN, submission=given, outcomes={}, lanes=lanes, service=service)
+    run = RunStatus(run=of, submission=given, outcomes={}, lanes=lanes, service=service)
     return status_text(
         FleetStatus(ledger="l", looked=looked, timezone="America/Sao_Paulo", runs=(run,), workers=workers)
     )
@@ -87,6 +90,27 @@ def test_a_run_that_no_worker_serves_says_why_and_what_to_type(workers: list[Con
     assert "--base-url" not in start_worker_line(RUN, service)
     elsewhere = start_worker_line(replace(RUN, endpoint="https://staging.wegly.com.br"), service)
     assert elsewhere.endswith("wegly-batch worker --base-url https://staging.wegly.com.br")
+
+
+@pytest.mark.parametrize(
+    ("rate", "wanted", "words"),
+    [
+        (2.1234, 3.0, "; slowed by the API to 2.12 of 3 a second"),
+        (0.25, 0.5, "; slowed by the API to 15 of 30 a minute"),
+        (0.125, 3.0, "; slowed by the API to 0.125 of 3 a second"),
+        (2.0, None, "; slowed by the API to 2 a second"),
+    ],
+)
+def test_a_sender_that_the_api_slowed_says_so(rate: float, wanted: float | None, words: str) -> None:
+    """With the rate that was wanted, which the run has."""
+    text = status(replace(LANE, state=LaneState.SENDING, is_held=True, rate=rate), of=replace(RUN, wanted_rate=wanted))
+    assert f"s2  sends{words}\n" in text
+
+
+def test_a_token_that_is_not_accepted_is_to_be_given_to_all_workers() -> None:
+    """A new one in the environment of one of them would serve nothing."""
+    text = status(replace(LANE, state=LaneState.STOPPED, finding=Finding(Reason.NOT_AUTHORIZED)))
+    assert "(HTTP 401). Give all workers the new token and start them again, then submit the sheet again" in text
 
 
 def test_a_run_that_is_being_cancelled_says_so() -> None:
