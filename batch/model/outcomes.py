@@ -70,6 +70,10 @@ class Evidence(StrEnum):
     """The message was found in the history of the chat."""
 
 
+DECIDED = frozenset({Evidence.SETTLED, Evidence.TIMELINE})
+"""Evidence of a decision; the attempt itself had no answer."""
+
+
 class ExitCode(IntEnum):
     """Exit code of a command; the meanings are in `EXIT_MEANINGS`."""
 

@@ -224,6 +224,10 @@ class Tally:
     reasons: Mapping[tuple[Outcome, str], int]
     """(outcome, reason code) to number of rows; each row counts once, by its first finding."""
     this_run: ThisRun = field(default_factory=ThisRun)
+    since: int = 0
+    """Rows that were accepted after this run: by later ones, or settled as sent by hand or by their chat's history."""
+    settled: int = 0
+    """Of these, rows of messages that this run itself sent, without learning that they were accepted."""
     last_sent: datetime | None = None
     """Time of the sheet's last accepted message, of any run; None when there is none."""
     delivery: DeliveryCounts | None = None

@@ -193,7 +193,13 @@ def _this_run(run: Run, tally: Tally, last_sent: datetime | None) -> str:
         sum(rows for outcome, rows in counts.items() if outcome.is_accepted)
         for counts in (tally.this_run.outcomes, tally.counts)
     )
-    before = messaged - now
+    now -= tally.settled
+    before = messaged - now - tally.since
+    if tally.since:
+        words = _("This run: {now} accepted; {since} after it, by later runs or by hand.")
+        if before > 0:
+            words = _("This run: {now} accepted; {before} before it; {since} after it, by later runs or by hand.")
+        return words.format(now=number(now), before=number(before), since=number(tally.since))
     if before <= 0:
         return _("This run: {now} accepted.").format(now=number(now))
     if last_sent is None or now:

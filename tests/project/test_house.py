@@ -114,6 +114,7 @@ LINES_OF_FEATURES = {
     "workers counted by the address and the token that they serve, sweeps that end": 145,
     "forecast and rates by sender": 8,
     "starts of a lane over all of its workers": 73,
+    "rows that were accepted after a run": 27,
     "rows staged in a thread beside their evaluation, counts by ranges of rows": 60,
     "a slowed sender, a token for workers, a question without an answer, problems in the language of the screen": 26,
 }

@@ -43,7 +43,7 @@ def find_standing_report(
         return None
     return FinishedRun(
         run=ledger.locate(last),
-        tally=replace(tally, this_run=ThisRun()),  # nothing was done now
+        tally=replace(tally, this_run=ThisRun(), since=0, settled=0),  # nothing was done now
         folder=folder,
         written=ReportFiles(files=files),
         exit_code=exit_code_of(tally.counts),

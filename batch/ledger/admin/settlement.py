@@ -21,11 +21,9 @@ from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, tran
 from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, result_of, row_columns
 from batch.ledger.storage.schema import NO_CLAIM, State, decisions, messages, rows
-from batch.model.outcomes import Evidence, Outcome
+from batch.model.outcomes import DECIDED, Evidence, Outcome
 from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import Result
-
-_DECIDED = frozenset({Evidence.SETTLED, Evidence.TIMELINE})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +63,7 @@ def check_settlement(row_status: RowStatus, *, sent: bool) -> SettlementCheck:
     """Return whether a row may be settled as sent, or as not sent. An open claim must be made `unknown` before."""
     if row_status.state is State.UNKNOWN:
         return SettlementCheck.OPEN
-    if row_status.state is State.SUCCESS and row_status.result.evidence in _DECIDED:
+    if row_status.state is State.SUCCESS and row_status.result.evidence in DECIDED:
         return SettlementCheck.SAME if sent else SettlementCheck.OPEN
     if row_status.state is State.PENDING and row_status.decided is State.PENDING:
         return SettlementCheck.OPEN if sent else SettlementCheck.SAME

@@ -38,6 +38,7 @@ from batch.ledger.storage.schema import (
     State,
     campaigns,
     corrections,
+    decisions,
     deliveries,
     is_one_of,
     messages,
@@ -47,7 +48,7 @@ from batch.ledger.storage.schema import (
     runs,
 )
 from batch.model.messages import Origin, campaign_scope
-from batch.model.outcomes import Outcome
+from batch.model.outcomes import DECIDED, Outcome
 from batch.model.reasons import Finding, findings_from_json, findings_to_json
 from batch.model.redaction import mask_result
 from batch.model.runs import Result, Run, SenderRun, Tally, ThisRun, Traits, count_outcomes
@@ -220,17 +221,21 @@ def _read_pending(connection: sa.Connection, run: str) -> Callable[[str | None],
 def _read_tally(connection: sa.Connection, run: str) -> Tally:
     """Count a run's rows as they are shown now, and read what the run itself did."""
     reasons, times = _count_own(connection, run)
+    later, since, settled = _count_since(connection, run)
     found = read_corrections(connection, run, sheet_of(connection, run))
     for own, shown in read_corrected(found, partial(_own_results, connection, run)):
         reasons[own.outcome, own.reason] -= 1
         reasons[shown.outcome, shown.reason] += 1
         if shown.outcome.is_accepted and shown.sent_at is not None:
             times.append(shown.sent_at)
+        since += shown.outcome.is_accepted and not own.outcome.is_accepted and shown.run in later
     of_sheet = messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run == run))
     return Tally(
         counts=count_outcomes(reasons),
         reasons=+reasons,
         this_run=_this_run(connection, run),
+        since=since,
+        settled=settled,
         last_sent=max(times, default=None),
         delivery=count_deliveries(connection, of_sheet) if connection.scalar(_ANY_LOOK) else None,
     )
@@ -251,6 +256,23 @@ def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outco
         return result_of(stored, pending=pending(group.sender))
 
     return count_groups((group for part in parts for group in connection.execute(query.where(part))), result), times
+
+
+def _count_since(connection: sa.Connection, run: str) -> tuple[frozenset[str], int, int]:
+    """Return the later runs, and as of `Tally` the rows without corrections: `since`, and of these `settled`."""
+    started = sa.select(runs.c.started).where(runs.c.run == run).scalar_subquery()
+    later = frozenset(connection.execute(sa.select(runs.c.run).where(runs.c.started > started)).scalars())
+    decided = sa.select(decisions.c.key).where(decisions.c.decided_at > started)
+    if not later and connection.execute(decided.limit(1)).first() is None:
+        return later, 0, 0
+    by_hand = sa.and_(messages.c.evidence.in_([each.value for each in DECIDED]), messages.c.key.in_(decided))
+    of_later = messages.c.run.in_(sa.select(runs.c.run).where(runs.c.started > started))
+    own = sa.case((sa.and_(by_hand, messages.c.run == run), rows.c.key))
+    query = sa.select(sa.func.count(rows.c.key.distinct()), sa.func.count(own.distinct()))
+    query = query.select_from(_ROWS_WITH_MESSAGES).where(rows.c.run == run, rows.c.outcome.is_(None))
+    accepted = is_one_of(messages.c.state, ACCEPTED_STATES)
+    since, settled = connection.execute(query.where(accepted, sa.or_(of_later, by_hand))).one()
+    return later, since, settled
 
 
 def _this_run(connection: sa.Connection, run: str) -> ThisRun:

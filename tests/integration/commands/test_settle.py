@@ -185,6 +185,20 @@ def test_the_report_says_who_decided(desk: Desk, run: str) -> None:
     assert (rows[2]["wegly_status"], rows[2]["wegly_reason"]) == ("pending", "settled_not_sent")
 
 
+def test_the_report_of_an_older_run_tells_what_came_before_it_from_what_came_after(desk: Desk) -> None:
+    """Rows of later runs, and rows that were settled, are neither its own nor earlier ones."""
+    first, second, third = (desk.run("--rows", rows)[1]["run"] for rows in ("3", "2", "2-4"))
+    last = desk.run()[1]["run"]
+    assert desk.settle(last, "--sent", "3,4,7")[0] == 0
+    for run, words in (
+        (first, "This run: 0 accepted; 4 after it, by later runs or by hand."),
+        (second, "This run: 1 accepted; 3 after it, by later runs or by hand."),
+        (third, "This run: 0 accepted; 1 before it; 3 after it, by later runs or by hand."),
+    ):
+        assert desk.type("report", run)[0] == 0
+        assert words in desk.report(run, "report.html").read_text(encoding="utf-8")
+
+
 def test_all_or_nothing_and_every_wrong_row_is_named(desk: Desk, run: str) -> None:
     """A good row among wrong ones stays as it was."""
     said = desk.settle(run, "--sent", "2-7")

@@ -133,6 +133,12 @@ def test_the_headline_of_a_second_run_names_the_earlier_one() -> None:
     )
 
 
+def test_the_headline_of_an_older_run_names_what_came_after_it() -> None:
+    """Rows that later runs sent, or a person settled, were not accepted before it, nor by it."""
+    older = replace(TALLY, counts={Outcome.SUCCESS: 20}, since=12, settled=2)
+    assert headline(RUN, older)[0] == "This run: 5 accepted; 3 before it; 12 after it, by later runs or by hand."
+
+
 def test_the_page_puts_what_needs_a_person_first() -> None:
     """Errors come before successes, with the API's own words of the first row, and where the rows are."""
     refused = Finding(Reason.API_REFUSED, {"status": "422", "words": "bad name"})
