@@ -105,9 +105,11 @@ def test_a_part_is_never_a_whole_answer(body: bytes, made: Any, early: bool, len
         exchange([answer[: length % len(answer)]])
 
 
-@given(bodies, st.sampled_from([sized, chunked]), st.binary(min_size=1, max_size=50))
+@given(
+    bodies, st.sampled_from([sized, chunked]), st.binary(min_size=1, max_size=50).filter(lambda it: it.strip(b"\r\n"))
+)
 def test_what_comes_behind_an_answer_ends_the_connection(body: bytes, made: Any, stray: bytes) -> None:
-    """The answer counts, the connection does not go on."""
+    """The answer counts, the connection does not go on. Empty lines are no harm, and may be passed over."""
     assert exchange([made(body) + stray]) == (200, body, False)
 
 
