@@ -115,7 +115,7 @@ LINES_OF_FEATURES = {
     "forecast and rates by sender": 8,
     "starts of a lane over all of its workers": 73,
     "rows that were accepted after a run": 27,
-    "rows staged in a thread beside their evaluation, counts by ranges of rows": 60,
+    "rows staged in a thread beside their evaluation, counts by ranges of rows": 63,
     "a slowed sender, a token for workers, a question without an answer, problems in the language of the screen": 26,
 }
 """What came after the rebuild, with the lines of code that it took."""

@@ -6,7 +6,8 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import chain, islice, repeat
+from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,8 +23,8 @@ from batch.model.reasons import Finding
 
 T = TypeVar("T")
 Values = Sequence[tuple[Any, ...]]
-_ROWS_OF_INSERT = 2000
-"""Of one statement: SQLite takes 32,766 values with it."""
+_ROWS_OF_INSERT = 500
+"""Of one statement."""
 READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock, and are of one moment."""
 
@@ -128,15 +129,17 @@ class Database(ABC):
         self, connection: sa.Connection, table: sa.Table, *kinds: Sequence[str]
     ) -> Callable[[*tuple[Values, ...]], None]:
         """Return what puts rows into a temporary table, those of each kind with its columns, in the table's order."""
-        # As the driver takes them: SQLAlchemy's own way costs as much as the insert itself. Many with each statement,
-        # always as many, the last of them null: what runs for each row would wait for the other threads each time.
-        inserts = [(_insert_many(table, columns), len(columns)) for columns in kinds]
 
         def stage(*rows: Values) -> None:
-            for (statement, width), values in zip(inserts, rows, strict=True):
+            # As the driver takes them: SQLAlchemy's own way costs as much as the insert. Many with each statement:
+            # what runs for each row would wait for the other threads each time.
+            for columns, values in zip(kinds, rows, strict=True):
                 for page in pages(values, _ROWS_OF_INSERT):
-                    missing = repeat(None, (_ROWS_OF_INSERT - len(page)) * width)
-                    connection.exec_driver_sql(statement, (*chain.from_iterable(page), *missing))
+                    if len(page) == _ROWS_OF_INSERT:
+                        insertion = _insertion(table.name, tuple(columns), _ROWS_OF_INSERT)
+                        connection.exec_driver_sql(insertion, tuple(chain.from_iterable(page)))
+                    else:
+                        connection.exec_driver_sql(_insertion(table.name, tuple(columns), 1), list(page))
 
         return stage
 
@@ -153,11 +156,10 @@ class Database(ABC):
         """Remove what was freed before. False: a reader keeps it from being gone."""
 
 
-def _insert_many(table: sa.Table, columns: Sequence[str]) -> str:
-    """Return the insertion of `_ROWS_OF_INSERT` rows; those that begin with null are passed over."""
+@lru_cache
+def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
     names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
-    rows = ", ".join([f"({places})"] * _ROWS_OF_INSERT)
-    return f'INSERT INTO "{table.name}" ({names}) SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL'  # noqa: S608 - names of ours
+    return f'INSERT INTO "{table}" ({names}) VALUES ' + ", ".join([f"({places})"] * rows)  # noqa: S608 - names of ours
 
 
 def database_of(opened: sa.Engine | sa.Connection) -> Database:
