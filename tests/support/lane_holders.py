@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -140,3 +140,17 @@ def end_sessions(postgres: Cluster) -> None:
 
 def outcomes(ledger: Ledger) -> list[str]:
     return [result.outcome.value for result in ledger.results(NAME)]
+
+
+@contextmanager
+def holders(ledger: Ledger) -> Iterator[Callable[[], Holder]]:
+    """Give a maker of holders, whose locks are freed at the end."""
+    made: list[Holder] = []
+
+    def make() -> Holder:
+        made.append(Holder(ledger))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.held.close()

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from postgres import Cluster, new_ledger
-from workers import until, working
+from workers import ROWS, SENDERS, point_at, until, working, write_campaign, write_sheet
 
 from batch.app.fleet import watch as watching
 from batch.app.fleet.watch import watch
@@ -28,22 +28,6 @@ from batch.ledger import Ledger, Owner, sender_lock
 from batch.ledger.send.lanes import LOST_AT_MOST
 from batch.sandbox import RunningSandbox, running_sandbox
 
-SENDERS = ("0b28ee57-7a57-4407-a9c5-5cd4e5a50001", "0b28ee57-7a57-4407-a9c5-5cd4e5a50002")
-CAMPAIGN = """
-[campaign]
-name = "teste"
-language = "en"
-[sender]
-whatsapp_phone_id = { column = "Quem" }
-[template]
-name = "saudacao_inicial"
-language = "pt_BR"
-[columns]
-wa_contact_id = "Telefone"
-[throttle]
-rate = "100/s"
-"""
-ROWS = 12
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -67,12 +51,9 @@ def command(
     capsys: pytest.CaptureFixture[str],
 ) -> Command:
     """Run a command as in a shell; returns its exit code, what it printed, and what it told people."""
-    rows = [f"(11) 9{row:04d}-7001;{SENDERS[row % 2]}" for row in range(ROWS)]
-    (tmp_path / "s.csv").write_text("\n".join(["Telefone;Quem", *rows, ""]))
-    (tmp_path / "c.toml").write_text(CAMPAIGN)
-    monkeypatch.setenv("WEGLY_TOKEN", "anything")
-    monkeypatch.setenv("WEGLY_BASE_URL", sandbox.url)
-    monkeypatch.setenv("WEGLY_BATCH_LEDGER", ledger)
+    write_sheet(tmp_path)
+    write_campaign(tmp_path / "c.toml")
+    point_at(monkeypatch, ledger, sandbox.url)
     monkeypatch.setenv("WEGLY_BATCH_REPORTS", str(tmp_path / "reports"))
     monkeypatch.chdir(tmp_path)
 
@@ -149,7 +130,7 @@ def test_of_two_that_watch_a_run_one_writes_its_report(
 ) -> None:
     """At the same moment and in the same folder: the other waits, and shows it; nobody is notified twice."""
     metrics = tmp_path / "wegly.prom"
-    (tmp_path / "c.toml").write_text(f'{CAMPAIGN}[notify]\nprometheus = "{metrics}"\n')
+    write_campaign(tmp_path / "c.toml", more=f'[notify]\nprometheus = "{metrics}"')
     run = submit(command)
     (tmp_path / "s.csv").unlink()  # the copy in the folder is all that is left, until the first has its report
     settings = Settings(ledger=ledger, base_url=sandbox.url, reports=tmp_path / "reports")
@@ -181,7 +162,7 @@ def test_who_comes_late_is_shown_no_rate_of_what_was_sent_before(
     command: Command, ledger: str, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     """Two senders at 2/s each: half of it is there at the first look, and none of it counts as sent just now."""
-    (tmp_path / "c.toml").write_text(CAMPAIGN.replace("100/s", "2/s"))
+    write_campaign(tmp_path / "c.toml", rate=2)
     run, note = submit(command), Note()
     with working(ledger, sandbox.url):
         while len(sandbox.log.applied) < ROWS // 2:
@@ -250,7 +231,7 @@ def test_cancel_leaves_what_was_not_sent_to_the_next_run(
     command: Command, ledger: str, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     """In the middle of a run: nothing more is claimed, what is in flight is recorded, and the counts are the log's."""
-    (tmp_path / "c.toml").write_text(CAMPAIGN.replace("100/s", "2/s"))
+    write_campaign(tmp_path / "c.toml", rate=2)
     run = submit(command)
     with working(ledger, sandbox.url):
         while not sandbox.log.applied:
@@ -260,7 +241,7 @@ def test_cancel_leaves_what_was_not_sent_to_the_next_run(
         (ended,) = json.loads(command("runs", "--json")[1])
         assert (ended["exit_code"], ended["counts"]["success"], ended["counts"]["pending"]) == (130, sent, ROWS - sent)
     assert len(sandbox.log.applied) == sent
-    (tmp_path / "c.toml").write_text(CAMPAIGN)
+    write_campaign(tmp_path / "c.toml")
     assert command("run", "s.csv", "-c", "c.toml", "--yes")[0] == 0
     assert Counter(Counter(each.person for each in sandbox.log.applied).values()) == {1: ROWS}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from postgres import Cluster, new_ledger
-from workers import point_at, working
+from workers import ROWS, SENDERS, point_at, working, write_campaign, write_sheet
 
 from batch.app import report
 from batch.app.fleet.watch import cancel, watch
@@ -23,23 +23,6 @@ from batch.model.lanes import Service
 from batch.model.runs import Run
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
-SENDERS = ("0b28ee57-7a57-4407-a9c5-5cd4e5a50001", "0b28ee57-7a57-4407-a9c5-5cd4e5a50002")
-CAMPAIGN = """
-[campaign]
-name = "{name}"
-language = "en"
-[sender]
-whatsapp_phone_id = {{ column = "Quem" }}
-[template]
-name = "saudacao_inicial"
-language = "pt_BR"
-[columns]
-wa_contact_id = "Telefone"
-[throttle]
-rate = "100/s"
-{more}
-"""
-ROWS = 12
 Command = Callable[..., tuple[int, str]]
 
 
@@ -59,9 +42,8 @@ def home(tmp_path: Path, ledger: str, sandbox: RunningSandbox, monkeypatch: pyte
     """The folder in which a sheet is submitted; one of its rows is wrong."""
     folder = tmp_path / "casa"
     folder.mkdir()
-    rows = [f"(11) 9{row:04d}-7001;{SENDERS[row % 2]}" for row in range(ROWS)]
-    (folder / "s.csv").write_text("\n".join(["Telefone;Quem", *rows, f"123;{SENDERS[0]}", ""]))
-    (folder / "c.toml").write_text(CAMPAIGN.format(name="teste", more=""))
+    write_sheet(folder, f"123;{SENDERS[0]}")
+    write_campaign(folder / "c.toml")
     point_at(monkeypatch, ledger, sandbox.url)
     monkeypatch.chdir(folder)
     return folder
@@ -164,7 +146,7 @@ def test_while_the_hours_keep_all_back_the_time_until_they_begin_is_shown(
     """The day after tomorrow: no rate that nobody sends at tells the time."""
     day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[(datetime.now(UTC) + timedelta(days=2)).weekday()]
     hours = f'[[window]]\ndays = ["{day}"]\nhours = "09:00-20:00"\ntimezone = "UTC"'
-    (home / "c.toml").write_text(CAMPAIGN.format(name="teste", more=hours))
+    write_campaign(home / "c.toml", more=hours)
     run, settings = submit(command), Settings(ledger=ledger, base_url=sandbox.url, reports=home / "reports")
     resting = Resting(lambda: cancel(run, settings))
     with working(ledger, sandbox.url):
@@ -243,8 +225,8 @@ def test_a_sender_for_whom_workers_send_is_named_with_what_to_do(
     command: Command, ledger: str, sandbox: RunningSandbox, home: Path
 ) -> None:
     """Another campaign of the same sender is refused: 75 says that workers have it, how far they are, how to end it."""
-    (home / "c.toml").write_text(CAMPAIGN.format(name="teste", more="").replace("100/s", "2/s"))
-    (home / "other.toml").write_text(CAMPAIGN.format(name="outra", more=""))
+    write_campaign(home / "c.toml", rate=2)
+    write_campaign(home / "other.toml", name="outra")
     run = submit(command)
     with working(ledger, sandbox.url):
         until = time.monotonic() + 30

@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from lane_holders import ACCEPTED, ENDPOINT, NAME, SENDER, Holder, end_sessions, outcomes, submit
+from lane_holders import ACCEPTED, ENDPOINT, NAME, SENDER, Holder, end_sessions, holders, outcomes, submit
 from postgres import Cluster, new_ledger
 
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
@@ -36,16 +36,8 @@ def ledger(postgres: Cluster) -> Iterator[Ledger]:
 
 @pytest.fixture
 def hold(ledger: Ledger) -> Iterator[Callable[[], Holder]]:
-    """Make holders, whose locks are freed at the end."""
-    made: list[Holder] = []
-
-    def make() -> Holder:
-        made.append(Holder(ledger))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.held.close()
+    with holders(ledger) as make:
+        yield make
 
 
 def test_workers_are_told_apart_by_the_server(ledger: Ledger, postgres: Cluster) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from lane_holders import ACCEPTED, NAME, Holder, end_sessions, run_named, submit
+from lane_holders import ACCEPTED, NAME, Holder, end_sessions, holders, run_named, submit
 from postgres import Cluster, new_ledger
 
 from batch.ledger import Ledger
@@ -33,16 +33,8 @@ def ledger(url: str) -> Iterator[Ledger]:
 
 @pytest.fixture
 def hold(ledger: Ledger) -> Iterator[Callable[[], Holder]]:
-    """Make holders, whose locks are freed at the end."""
-    made: list[Holder] = []
-
-    def make() -> Holder:
-        made.append(Holder(ledger))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.held.close()
+    with holders(ledger) as make:
+        yield make
 
 
 @pytest.fixture(autouse=True)
