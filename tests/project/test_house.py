@@ -104,7 +104,7 @@ LINES_OF_FEATURES = {
     "claims that a server lacks after a failover": 147,
     "a ledger on PostgreSQL: sessions, locks, errors by SQLSTATE, a password that is not typed": 585,
     "an interface of what differs between databases": 76,
-    "a new database on a server: tried before the first run, rights to make its tables": 32,
+    "a new database on a server: tried before the first run, its encoding, rights to make its tables": 41,
     "how runs stand: rows that add up, those in flight, times by one clock, early ends, who may only read": 123,
     "the sandbox's contacts and kinds of replies in the reader's language, one row in the singular": 31,
     "answers parsed by llhttp": 68,

@@ -174,7 +174,8 @@ class PostgresServer(LockingServer):
         settings = {**_SETTINGS, "search_path": self._schema}
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         given = self._url.query.get("options", "")
-        return {**_CONNECTING, "options": f"{given} {options}".strip(), "application_name": "wegly-batch"}
+        more = {"options": f"{given} {options}".strip(), "application_name": "wegly-batch", "client_encoding": "utf8"}
+        return {**_CONNECTING, **more}
 
     def _read_version(self, connection: sa.Connection) -> int | None:
         """Return the version of the tables; None where there are none. Raises LedgerUnusable for an unfit server."""
@@ -185,6 +186,13 @@ class PostgresServer(LockingServer):
                     path=self.location, found=info.server_version // 10_000
                 ),
                 _("Use a newer server."),
+            )
+        if (encoding := info.parameter_status("server_encoding")) != "UTF8":  # that of a database made in the locale C
+            raise LedgerUnusable(
+                _("The ledger {path} is in a database whose encoding is {found}; it needs UTF8.").format(
+                    path=self.location, found=encoding
+                ),
+                _("Make one, and name it with --ledger: createdb --encoding=UTF8 --template=template0 NAME"),
             )
         refuse_pooler(connection)
         if not sa.inspect(connection).has_table(meta.name):

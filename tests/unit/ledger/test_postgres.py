@@ -100,6 +100,18 @@ def test_a_server_that_refuses_the_connection_is_not_called_away(url: str, good:
         Ledger.open(url.replace(good, bad))
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_of_another_encoding_is_refused(postgres: Cluster, encoding: str) -> None:
+    """A server that is set up in the locale C has the first one: names would come back as bytes, or not be taken."""
+    name = f"in_{encoding.lower()}"
+    postgres.ask(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")
+    url = postgres.url.replace("/postgres?", f"/{name}?")
+    for use in (Ledger.open, Ledger.for_reading, lambda url: database_at(url).awaits_tables()):
+        with pytest.raises(LedgerUnusable, match=encoding) as raised:
+            use(url)
+        assert "createdb --encoding=UTF8" in raised.value.remedy
+
+
 def test_an_address_may_begin_as_many_providers_write_it(url: str) -> None:
     """It is the same ledger."""
     short = url.replace("postgresql://", "postgres://")
