@@ -256,7 +256,7 @@ def _claim_without(
 ) -> None:
     """A claim that judges all rules but one; the statements are made anew, for they are made once in earnest."""
     if rule is not None:
-        patch.setattr(outreach, rule, answer)
+        patch.setattr(claims if hasattr(claims, rule) else outreach, rule, answer)
     made = {needs: claims._make_claim(*rules) for needs, rules in claims.claim_rules().items()}
     patch.setattr(claims, "_CLAIMS", made)
 
