@@ -124,6 +124,12 @@ EXPECTED: tuple[tuple[str, str, str, str], ...] = (
     (_SCREEN, r"(?m)(?<=/retry\.xlsx): .*$", "", "what to do with retry.xlsx stands below the next steps"),
     (
         _SCREEN,
+        r"( at|, a) <duration>(?: per sender| por remetente)(?=,? (?:in|em) )",
+        r"\1 <duration>",
+        "a rate is a sender's",
+    ),
+    (
+        _SCREEN,
         r"(?m)^(What to do next|O que fazer agora)\n(?:  .*\n)+",
         "",
         "the next steps, each with its command to type",
