@@ -9,6 +9,7 @@ from pathlib import Path
 from batch.app.settings import Settings
 from batch.i18n import _
 from batch.ledger import LedgerContents, back_up, database_at, find_sync_service, read_contents
+from batch.model.messages import command_options
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +38,11 @@ def back_up_ledger(target: Path, settings: Settings) -> LedgerInfo:
     target = target.expanduser().absolute()
     contents = back_up(database_at(settings.ledger), target)
     return LedgerInfo(place=target, contents=contents, synchronised_by=find_sync_service(target))
+
+
+def repeat_places(settings: Settings) -> str:
+    """Return the options by which the next command finds the address and the ledger of these settings."""
+    return command_options(settings.endpoint, database_at(settings.ledger).option, "base-url", "ledger")
 
 
 def synchronisation_warning(settings: Settings) -> str | None:

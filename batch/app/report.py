@@ -27,6 +27,7 @@ from batch.errors import SettingsError, SheetError, WeglyBatchError, nearest
 from batch.i18n import N_, _, describe_os_error, number
 from batch.ledger import Ledger
 from batch.loader import keep_copy
+from batch.model.messages import command_options
 from batch.model.runs import BODY, CAMPAIGN_FILE, CLEAN_REPORT, Run, Tally
 from batch.model.sheets import SheetRow
 from batch.reporter import (
@@ -34,6 +35,7 @@ from batch.reporter import (
     RunSummary,
     SourceSheet,
     delivery_headline,
+    list_steps,
     summarize_run,
     write_index,
     write_report,
@@ -100,12 +102,14 @@ def rewrite_report(name: str | None, settings: Settings, *, redacted: bool = Fal
         run = find_run(ledger, name)
         if run.trial:
             problem = _("The run {run} was a trial (--to): its message was no row's, so it has no report.")
-            raise SettingsError(problem.format(run=run.run), _("`wegly-batch runs` shows what became of it."))
+            remedy = _("`{runs}` shows what became of it.").format(runs=list_command(ledger))
+            raise SettingsError(problem.format(run=run.run), remedy)
         folder = _make_run_folder(run, settings)
         held.enter_context(hold_report(folder))
         if once and (files := written_files(folder, run, tally := ledger.tally(run.run))):
-            written = ReportFiles(files=files)
-            return RunReport(run=ledger.locate(run), tally=tally, folder=folder, written=written, was_there=True)
+            run, results = ledger.locate(run), ledger.results(run.run)
+            written = ReportFiles(files=files, steps=list_steps(files, run=run, tally=tally, results=results))
+            return RunReport(run=run, tally=tally, folder=folder, written=written, was_there=True)
         if redacted:
             folder = folder / "redacted"
             _make_folder(folder)
@@ -138,6 +142,11 @@ def _write(ledger: Ledger, run: Run, folder: Path, *, redacted: bool) -> tuple[T
     return tally, written
 
 
+def list_command(ledger: Ledger, verb: str = "runs") -> str:
+    """Return the command that lists the runs of a ledger, or another one (`verb`) about all of it."""
+    return f"wegly-batch {verb}{command_options('', ledger.option, 'ledger')}"
+
+
 def find_run(ledger: Ledger, name: str | None) -> Run:
     """Return the run of that name, or whose name ends so; None: the newest that was no trial.
 
@@ -152,12 +161,12 @@ def find_run(ledger: Ledger, name: str | None) -> Run:
     found = [run for run in runs if run.run == name] or [run for run in runs if run.run.endswith(name)]
     if len(found) > 1:
         problem = _("{n} runs have a name that ends in {name!r}.").format(n=number(len(found)), name=name)
-        raise SettingsError(problem, _("Give more of it. `wegly-batch runs` lists them."))
+        raise SettingsError(problem, _("Give more of it. `{runs}` lists them.").format(runs=list_command(ledger)))
     if not found:
         hint = nearest(name, [run.run for run in runs])
         problem = _("There is no run {name!r} in the ledger {ledger}{hint}.")
         problem = problem.format(name=name, ledger=ledger.location, hint=hint).replace("?.", "?")
-        raise SettingsError(problem, _("`wegly-batch runs` lists them."))
+        raise SettingsError(problem, _("`{runs}` lists them.").format(runs=list_command(ledger)))
     return found[0]
 
 

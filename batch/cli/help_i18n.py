@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from batch.cli.terminal import name_program
 from batch.i18n import LANGUAGES, N_, _, ngettext, parse_language, set_language
 
 _CHOSEN = "batch.i18n"
@@ -44,6 +45,9 @@ def translate_click() -> None:
 
 class TranslatedCommand(click.Command):
     """A command whose help is in the person's language."""
+
+    def get_help(self, ctx: click.Context) -> str:
+        return name_program(super().get_help(ctx))
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)

@@ -88,7 +88,7 @@ def text_width(columns: int | None = None) -> int:
 
 def render_text(text: str, stream: TextIO) -> str:
     """Return a text as a stream can show it: folded and bold on a terminal; a file gets its lines as they are."""
-    shown, columns = _TYPED.sub(lambda _name: _program(), show_controls(text)), terminal_width(stream)
+    shown, columns = name_program(show_controls(text)), terminal_width(stream)
     if columns is not None:
         shown = "\n".join(line for each in shown.split("\n") for line in fold(each, text_width(columns)))
     marks = ("\x1b[1m", "\x1b[0m") if stream.isatty() and can_colour() else ("", "")
@@ -96,14 +96,29 @@ def render_text(text: str, stream: TextIO) -> str:
 
 
 _NAME = "wegly-batch"
+_MODULE = ("batch", "__main__.py")
+"""End of what `python -m batch` takes for the program's path."""
 _TYPED = re.compile(rf"(?:(?<=: )|(?<=  )|(?<=[`'])|(?<=^)){_NAME}(?= )", re.MULTILINE)
 """The program where a command begins that is to be typed."""
 
 
+def name_program(text: str) -> str:
+    """Return a text in which each command to type begins with what finds this program."""
+    return _TYPED.sub(lambda _name: _program(), text)
+
+
 @cache
 def _program() -> str:
-    """Return the program's name; its path where it was started by that, and the shell finds none or another."""
+    """Return the program's name; its path where it was started by that, and the shell finds none or another.
+
+    Started as `python -m batch`, it is the one beside that Python; or as it was started, where there is none.
+    """
     own, found = Path(sys.argv[0]), shutil.which(_NAME)
+    if own.parts[-2:] == _MODULE:
+        python = Path(sys.executable)
+        own = python.with_name(_NAME + python.suffix)
+        if not own.exists():
+            return f"{quote_path(from_here(python))} -m {_MODULE[0]}"
     real = [Path(os.path.realpath(each)).with_suffix("") for each in (own, found) if each]
     if own.stem != _NAME or (found and real[0] == real[1]):
         return _NAME
@@ -112,7 +127,7 @@ def _program() -> str:
 
 _UNIT = re.compile(
     r"""\s*(?:
-        (?:(?<=:\ )|(?<=\ \ )|(?<=^))(?:\S*[/\\])?wegly-batch(?:\ \S+)*  # a command
+        (?:(?<=:\ )|(?<=\ \ )|(?<=^))(?:(?:\S*[/\\])?wegly-batch|\S+\ -m\ batch)(?:\ \S+)*  # a command
         | \S*`[^`]*`\S*
         | \w+\ =\ (?:"[^"]*"|\[[^]]*\]|\S+)\S*  # a line of a campaign file
         | \S+)""",

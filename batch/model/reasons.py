@@ -222,7 +222,7 @@ class Reason(StrEnum):
         _DECIDE,
     )
     CUT_OFF = _explain(
-        "cut_off", N_("The run was ended at once while this message was being sent. It may have been sent."), _DECIDE
+        "cut_off", N_("What was sending this message was ended before an answer came. It may have been sent."), _DECIDE
     )
     IN_FLIGHT = _explain(
         "in_flight",

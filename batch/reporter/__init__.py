@@ -25,7 +25,7 @@ from batch.reporter.frames import Results, RowResult, collect_results, write_fra
 from batch.reporter.html.check_page import CheckPage, NoteSummary, Texts, write_check_page
 from batch.reporter.html.figures import command_again
 from batch.reporter.html.runs_index import CHECK_MARK, CHECKS, write_index
-from batch.reporter.report import open_inputs, write_report
+from batch.reporter.report import list_steps, open_inputs, write_report
 from batch.reporter.retry import RetryFiles
 from batch.reporter.rows import ReportFiles, ReportInputs, SourceSheet
 from batch.reporter.summary_json import (

@@ -2,7 +2,8 @@
 
 import re
 
-from batch.i18n import ngettext, number
+from batch.i18n import N_
+from batch.model.phrases import Phrase
 
 LONGEST = 32_767
 """Characters that a cell of Excel can hold, counted as Excel does: an emoji counts twice."""
@@ -19,16 +20,13 @@ def printable(text: str) -> str:
     return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", _LINE_END.sub("\n", text))
 
 
-def cut_sentence(cells: int) -> tuple[str, ...]:
-    """Return the sentence about cells that were cut; empty when none was."""
-    if not cells:
-        return ()
-    words = ngettext(
-        "Text longer than Excel allows is cut in the workbook ({cells} cell); results.csv has it whole.",
-        "Text longer than Excel allows is cut in the workbook ({cells} cells); results.csv has it whole.",
-        cells,
-    )
-    return (words.format(cells=number(cells)),)
+_CUT_ONE = N_("Text longer than Excel allows is cut in the workbook (1 cell); results.csv has it whole.")
+_CUT = N_("Text longer than Excel allows is cut in the workbook ({cells:,} cells); results.csv has it whole.")
+
+
+def cut_sentence(cells: int, one: str = _CUT_ONE, several: str = _CUT) -> tuple[Phrase, ...]:
+    """Return the sentence about cells that were cut, one or several; empty when none was."""
+    return (Phrase(one if cells == 1 else several, {"cells": cells}),) if cells else ()
 
 
 def escape_text(text: str) -> str:

@@ -1,7 +1,7 @@
 """Write the report of a run: the only entrance to this package, besides the summaries and the list of runs."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,9 @@ from batch.errors import attempt
 from batch.formatting import format_day
 from batch.i18n import N_, _, current_language, use_language
 from batch.model.messages import Origin
+from batch.model.phrases import Phrase
 from batch.model.redaction import mask_counts, mask_file_name, mask_result
-from batch.model.runs import Result, Run, Tally
+from batch.model.runs import NextStep, Result, Run, Tally
 from batch.reporter.html.figures import next_steps
 from batch.reporter.html.page import write_html
 from batch.reporter.results_csv import write_csv
@@ -59,8 +60,8 @@ def write_report(
 
     On return each file is whole and durable, mode 0600: it is written under another name, synced and renamed, so that
     an older one is never half replaced. A file that cannot be written becomes a problem of `ReportFiles` and does not
-    stop the others. Texts are in the language of the run, next steps and problems in the current one, but for
-    what is found while the other files are written. May be called again.
+    stop the others. Texts are in the language of the run, next steps and problems in the current one. May be
+    called again.
 
     Args:
         sheet: When it is gone, a fuller workbook or CSV file of an earlier call is kept, and the new ones are named
@@ -82,6 +83,14 @@ def write_report(
             return replace(written, steps=tuple(next_steps(inputs, written.files)))
 
 
+def list_steps(files: Iterable[Path], *, run: Run, tally: Tally, results: Iterator[Result]) -> tuple[NextStep, ...]:
+    """Return what to do next about a report that is written. `files`: its own; the others as of `write_report`."""
+    statistics = collect_statistics(results, ZoneInfo(run.timezone))
+    nothing = SourceSheet(path=None, info=None, rows=None, name="")
+    inputs = ReportInputs(run=run, tally=tally, sheet=nothing, rows=lambda: iter(()), statistics=statistics)
+    return tuple(next_steps(inputs, files))
+
+
 @contextmanager
 def open_inputs(
     *,
@@ -100,7 +109,7 @@ def open_inputs(
         )
 
 
-def _write_workbook(folder: Path, inputs: ReportInputs, name: str) -> tuple[Path, tuple[str, ...]]:
+def _write_workbook(folder: Path, inputs: ReportInputs, name: str) -> tuple[Path, tuple[Phrase, ...]]:
     from batch.reporter.xlsx.report_xlsx import write_workbook  # noqa: PLC0415 - openpyxl is slow to load
 
     return write_workbook(folder, inputs, name=name)
@@ -120,7 +129,7 @@ def _write_files(folder: Path, inputs: ReportInputs, *, redacted: bool, screen: 
     nature = (_(_REDACTED),) if redacted else ()  # no problem
     inputs = replace(inputs, notes=(*nature, *find_problems()), redacted=redacted)
     with use_language(screen):
-        report = FileWriter([*find_problems()])
+        report = FileWriter([*find_problems()], screen)
     book, table, page = _REDACTED_NAMES if redacted else _BARE_NAMES if keeps_full else _NAMES
     report.write(book, lambda: _write_workbook(folder, inputs, book))
     layout = lay_out_table(inputs.sheet.info, followed=True)

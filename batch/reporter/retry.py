@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from batch.atomic_file import write_atomic
 from batch.i18n import _, ngettext, number, use_language
+from batch.model.phrases import Phrase
 from batch.reporter.rows import FileWriter, ReportInputs, write_noting
 from batch.reporter.rows_to_correct import MOST_TOGETHER, RowToCorrect, count_rows_to_correct, rows_to_correct
 
@@ -65,10 +66,10 @@ def write_retries(folder: Path, inputs: ReportInputs, report: FileWriter) -> Non
 
 def _write_part(
     target: Path, inputs: ReportInputs, rows: Iterator[RowToCorrect], known: RetryFiles, written: list[Path]
-) -> tuple[Path, tuple[str, ...]]:
+) -> tuple[Path, tuple[Phrase, ...]]:
     from batch.reporter.xlsx.retry_workbook import write_rows  # noqa: PLC0415 - openpyxl is slow to load
 
-    def write(file: BinaryIO) -> tuple[str, ...]:
+    def write(file: BinaryIO) -> tuple[Phrase, ...]:
         problems = write_rows(file, inputs, rows)
         file.flush()
         file.seek(0)

@@ -19,9 +19,10 @@ from zoneinfo import ZoneInfo
 from batch.atomic_file import write_atomic
 from batch.errors import WeglyBatchError, attempt, describe_defect
 from batch.event_log import log
-from batch.i18n import _
+from batch.i18n import _, use_language
 from batch.model.messages import Origin
 from batch.model.outcomes import Outcome
+from batch.model.phrases import Phrase
 from batch.model.runs import NextStep, Result, Run, Tally
 from batch.model.sheets import NO_SHOWN, SheetInfo, SheetRow
 from batch.reporter.columns import (
@@ -221,11 +222,6 @@ def join_by_number(
         result = next(right, None) if there else result
 
 
-def log_defect(event: str, error: Exception) -> None:
-    """Log what kept a file from being written, where a run has a log."""
-    log.error(event, exc_info=error)
-
-
 LEDGER_ONLY = "ledger only"
 """The category of a workbook made without its sheet; the names of such files have it in parentheses."""
 
@@ -304,9 +300,10 @@ class ReportFiles:
 
 
 class FileWriter:
-    """The files that were written so far, and the problems with them."""
+    """The files that were written so far, and the problems with them in a language of its own: the screen's."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], language: str) -> None:
+        self._language = language
         self._files: list[Path] = []
         self.problems = problems
         self._missing: list[str] = []
@@ -318,11 +315,12 @@ class FileWriter:
 
     def note_missing(self, name: str, error: Exception) -> None:
         """Note that a file could not be written."""
-        log_defect("file_not_written", error)
-        self.problems.append(_not_written(name, error))
+        log.error("file_not_written", exc_info=error)
+        with use_language(self._language):
+            self.problems.append(_not_written(name, error))
         self._missing.append(name)
 
-    def write(self, name: str, write: Callable[[], tuple[Path, tuple[str, ...]]]) -> bool:
+    def write(self, name: str, write: Callable[[], tuple[Path, tuple[Phrase, ...]]]) -> bool:
         """Write a file; `write` returns its path and problems. False when it could not be written."""
         written = attempt(write)
         if isinstance(written, Exception):
@@ -330,11 +328,12 @@ class FileWriter:
             return False
         placed, problems = written
         self._files.append(placed)
-        self.problems.extend(problems)
-        if placed.stem != Path(name).stem:
-            wanted = f"{Path(name).stem}{placed.suffix}"
-            words = _("{wanted} is open in another program, so it was written as {name}.")
-            self.problems.append(words.format(wanted=wanted, name=placed.name))
+        with use_language(self._language):
+            self.problems.extend(map(str, problems))
+            if placed.stem != Path(name).stem:
+                wanted = f"{Path(name).stem}{placed.suffix}"
+                words = _("{wanted} is open in another program, so it was written as {name}.")
+                self.problems.append(words.format(wanted=wanted, name=placed.name))
         return True
 
 
@@ -344,7 +343,7 @@ def _not_written(name: str, error: Exception) -> str:
     return _("{name} could not be written: {error}.").format(name=name, error=describe_defect(error))
 
 
-def write_noting(target: Path, write: Callable[[BinaryIO], Iterable[str]]) -> tuple[Path, tuple[str, ...]]:
+def write_noting(target: Path, write: Callable[[BinaryIO], Iterable[Phrase]]) -> tuple[Path, tuple[Phrase, ...]]:
     """Write a file, whole or not at all; return its path, and the sentences that `write` returned."""
-    problems: list[str] = []
+    problems: list[Phrase] = []
     return write_atomic(target, lambda file: problems.extend(write(file))), tuple(problems)

@@ -63,7 +63,7 @@ def _write_part(
 ) -> None:
     from batch.reporter.xlsx.retry_workbook import write_rows  # noqa: PLC0415 - openpyxl is slow to load
 
-    problems += write_rows(file, inputs, rows, subject=subject)
+    problems += map(str, write_rows(file, inputs, rows, subject=subject))
 
 
 def read_campaign_path(book: Path) -> Path | None:

@@ -13,7 +13,7 @@ from batch.app.fleet.lane_settings import load_settings
 from batch.app.fleet.run_end import end_run, sent_by_lanes
 from batch.app.inputs.change_guard import note_stamp
 from batch.app.inputs.staging import utc_now
-from batch.app.report import find_run, rewrite_report
+from batch.app.report import find_run, list_command, rewrite_report
 from batch.app.runs.finish import FinishedRun, RunReport, notify
 from batch.app.runs.progress import Meter, Watcher
 from batch.app.runs.run_folder import is_at_home
@@ -61,6 +61,8 @@ class FleetStatus:
 
     ledger: str
     looked: datetime
+    runs_command: str
+    """Lists all runs."""
     timezone: str | None
     """By whose clock times are shown: of the ledger's latest run. None: no run was planned in it yet."""
     runs: tuple[RunStatus, ...] = ()
@@ -73,11 +75,16 @@ class CancelledRun:
 
     run: Run
     was_over: bool
-    """It had ended before."""
+    """Its end was noted before."""
     is_noted: bool
     """False: workers are finishing what is in flight still."""
     tally: Tally
     """All rows of its sheet as they stand."""
+
+    @property
+    def is_too_late(self) -> bool:
+        """True where the run had ended before, or came to its end by itself while it was to be cancelled."""
+        return self.was_over or (self.is_noted and self.run.exit_code != ExitCode.INTERRUPTED)
 
     @property
     def command(self) -> str:
@@ -89,13 +96,14 @@ def fleet_status(name: str | None, settings: Settings) -> FleetStatus:
     """Return how the run of that name stands; None: all whose end is not noted. Makes no ledger."""
     database = database_at(settings.ledger)
     if name is None and database.file is None and not database.exists():
-        return FleetStatus(ledger=database.location, looked=utc_now(), timezone=None)
+        return FleetStatus(ledger=database.location, looked=utc_now(), runs_command="", timezone=None)
     with Ledger.for_reading(settings.ledger) as ledger:
         names = ledger.lanes.open_runs() if name is None else [_find(ledger, name)[0].run]
         found = filter(None, [_status(ledger, each) for each in names])
         return FleetStatus(
             ledger=ledger.location,
             looked=utc_now(),
+            runs_command=list_command(ledger),
             timezone=next((run.timezone for run in ledger.runs()), None),
             runs=tuple(replace(each, tally=ledger.tally(each.run.run)) for each in found),
             workers=tuple(ledger.lanes.workers()),
@@ -127,8 +135,8 @@ def _find(ledger: Ledger, name: str | None) -> tuple[Run, Submission]:
     if submission is None:
         raise SettingsError(
             _("The run {run} was not given to workers: it was sent by `run` itself.").format(run=run.run),
-            _("`wegly-batch report {run}` writes its report; `wegly-batch status` lists what workers send.").format(
-                run=run.run
+            _("`{report}` writes its report; `{status}` lists what workers send.").format(
+                report=list_command(ledger, f"report {run.run}"), status=list_command(ledger, "status")
             ),
         )
     return run, submission

@@ -75,16 +75,19 @@ def _arguments(sheet: Path, campaign: Path) -> str:
     return " -c ".join(map(quote_path, [sheet] if campaign == usual_file(sheet) else [sheet, campaign]))
 
 
-def refuse_existing(out: Path, sheet: Path) -> None:
-    """Raise SettingsError when there is a file already: a campaign is never overwritten."""
+def refuse_existing(out: Path, sheet: Path, more: str = "") -> None:
+    """Raise SettingsError when there is a file already: a campaign is never overwritten.
+
+    `more`: options that this command was given and the next one needs.
+    """
     try:
         is_there = out.exists() or out.is_symlink()
     except OSError as error:
         raise _not_written(out, error) from None
     if is_there:
         problem = _("{file} is there already, and is not overwritten.").format(file=out)
-        use = _("To use it: {command}").format(command=f"wegly-batch check {_arguments(sheet, out)}")
-        other = f"wegly-batch init {quote_path(sheet)} --out {quote_path(out.with_name(f'{out.stem}-2.toml'))}"
+        use = _("To use it: {command}").format(command=f"wegly-batch check {_arguments(sheet, out)}{more}")
+        other = f"wegly-batch init {quote_path(sheet)} --out {quote_path(out.with_name(f'{out.stem}-2.toml'))}{more}"
         raise SettingsError(problem, "\n".join([use, _("To write another one: {command}").format(command=other)]))
 
 

@@ -34,6 +34,7 @@ from batch.app.init.draft import (
 )
 from batch.app.init.write import WrittenCampaign, last_answers, refuse_existing, usual_file, write_campaign
 from batch.app.inputs.campaign_sheet import NO_CHOICES
+from batch.app.ledger_admin import repeat_places
 from batch.app.settings import Settings, Token, read_token
 from batch.app.token_store import forget_token, keep_token
 from batch.app.trial import send_trial
@@ -47,7 +48,6 @@ from batch.cli.terminal import echo, is_interactive, parse_yes, say
 from batch.errors import SettingsError, WeglyBatchError
 from batch.formatting import format_moment
 from batch.i18n import N_, _, ngettext, number
-from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode
 
 _PLACEHOLDER = "{{{{{}}}}}"
@@ -101,15 +101,15 @@ def command(
         raise click.UsageError(_("Name a sheet: wegly-batch init SHEET"))
     if body is not None and body_file is not None:
         raise click.UsageError(_("--body and --body-file do not go together."))
-    target = out or usual_file(sheet)
-    refuse_existing(target, sheet)
+    target, more = out or usual_file(sheet), repeat_places(settings)
+    refuse_existing(target, sheet, more)
     facts = CampaignFacts(**given, body=read_body(body_file) if body_file else body)
     reading = {name: options[name] for name in ("name", "header_row", "trusted", "encoding")}
     analysis = analyse_sheet(sheet, phone=phone, **reading)
     say(columns_text(analysis))
     if not is_interactive():
         written = write_campaign(analysis, facts, target)
-        say("\n" + campaign_text(written, asked=False, more=command_options(settings.endpoint, "", "base-url")))
+        say("\n" + campaign_text(written, asked=False, more=more))
         echo(str(written.file))
         return None
     return _Conversation(analysis, facts, settings, token_file).hold(target, ask_phone=phone is None)
@@ -151,8 +151,7 @@ class _Conversation:
             else:
                 say("\n" + _("Interrupted: {file} is written.").format(file=target))
             return ExitCode.INTERRUPTED
-        more = command_options(self._settings.endpoint, "", "base-url")
-        say("\n" + campaign_text(written, asked=True, more=more))
+        say("\n" + campaign_text(written, asked=True, more=repeat_places(self._settings)))
         if self._token is None:
             self._say(_("No token is kept yet: `run` takes one from --token-file or WEGLY_TOKEN."))
         if not sys.stdout.isatty():

@@ -38,7 +38,7 @@ _STATES = {
 }
 
 
-_NOTHING = N_("No run is with workers now. All runs: wegly-batch runs")
+_NOTHING = N_("No run is with workers now. All runs: {command}")
 _NEW = N_("No run was planned in this ledger yet.")
 _SOON = timedelta(seconds=10)
 """Within it workers that may have a run take it."""
@@ -82,7 +82,7 @@ def status_text(found: FleetStatus) -> str:
         return format_moment(moment if found.timezone else moment.astimezone(), found.timezone)
 
     runs = ["\n".join([*_run_lines(each, at), *_left_lines(each, found)]) for each in found.runs]
-    parts = runs or [_(_NOTHING if found.timezone else _NEW)]
+    parts = runs or [_(_NOTHING).format(command=found.runs_command) if found.timezone else _(_NEW)]
     workers = [_worker_text(each, at) for each in found.workers]
     parts.append(section(_("Workers"), workers or [_("none is connected")]))
     times = [times_line(found.timezone)] if found.runs or found.workers else []
@@ -157,7 +157,9 @@ def _lane_text(lane: Lane, status: RunStatus, at: _At) -> str:
         parts.append(_cause_words(lane.sent.cause))
     if lane.taken_over:
         parts.append(
-            ngettext("taken over once", "taken over {n} times", lane.taken_over).format(n=number(lane.taken_over))
+            ngettext("its worker was lost once", "its worker was lost {n} times", lane.taken_over).format(
+                n=number(lane.taken_over)
+            )
         )
     words = "; ".join(parts)
     return (
@@ -221,7 +223,9 @@ def cancelled_text(ended: CancelledRun) -> str:
                 _("See how it stands: {command}").format(command=run_command(ended.run, f"status {name}", "ledger")),
             ]
         )
-    words = _("The run {run} had ended before: {end}.") if ended.was_over else _("The run {run} has ended: {end}.")
+    words = _("The run {run} has ended: {end}.")
+    if ended.is_too_late:
+        words = _("Nothing was left to cancel, for the run {run} had ended before: {end}.")
     lines = [words.format(run=name, end=end_words(ended.run, submitted=True)), rows_line(ended.tally)]
     if ended.tally.counts[Outcome.PENDING]:
         lines.append(_("Submit the sheet again, and what waits is sent: {command}").format(command=ended.command))

@@ -190,8 +190,8 @@ def _why_stopped(ended: FinishedRun) -> str:
     cut_off = ended.tally.reasons.get((Outcome.UNKNOWN, Reason.CUT_OFF.value), 0)
     if cut_off and cause in (StopCause.INTERRUPTED, StopCause.TERMINATED):
         cut = ngettext(
-            "Ended at once: {n} row was cut off while being sent, and may have arrived.",
-            "Ended at once: {n} rows were cut off while being sent, and may have arrived.",
+            "Ended while {n} row had no answer yet: it may have arrived.",
+            "Ended while {n} rows had no answer yet: they may have arrived.",
             cut_off,
         )
         words = cut.format(n=number(cut_off))

@@ -16,7 +16,8 @@ from zipfile import ZipFile
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.workbook import Workbook
 
-from batch.i18n import _
+from batch.i18n import N_, _
+from batch.model.phrases import Phrase
 from batch.model.sheets import SheetInfo
 from batch.ooxml.archive import BROKEN_ZIP, new_zip
 from batch.ooxml.package import Package
@@ -50,7 +51,12 @@ _STYLES = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xm
 
 
 class CannotKeep(Exception):
-    """The workbook cannot be written back; the text is a sentence that says why."""
+    """The workbook cannot be written back."""
+
+    def __init__(self, why: str, **values: str) -> None:
+        """`why`: a marked sentence with its values."""
+        super().__init__(why)
+        self.why = Phrase(why, values)
 
 
 def keeps_macros(path: Path, info: SheetInfo) -> bool:
@@ -61,7 +67,7 @@ def keeps_macros(path: Path, info: SheetInfo) -> bool:
         return has_macros(package := Package(archive), WorkbookPart(package))
 
 
-def write_in_place(file: BinaryIO, inputs: ReportInputs, path: Path, info: SheetInfo) -> tuple[str, ...]:
+def write_in_place(file: BinaryIO, inputs: ReportInputs, path: Path, info: SheetInfo) -> tuple[Phrase, ...]:
     """Write the workbook at `path` with the results of its sheet into `file`. Memory does not grow with the rows.
 
     Returns sentences about what could not be kept; they are on the summary as well.
@@ -74,21 +80,20 @@ def write_in_place(file: BinaryIO, inputs: ReportInputs, path: Path, info: Sheet
         with ZipFile(path) as archive, new_zip(file) as copy:
             return _write_parts(Package(archive), copy, inputs, info)
     except (UnsupportedMarkup, *BROKEN_ZIP) as error:
-        raise CannotKeep(_("{name} cannot be written back with its own formatting.").format(name=name)) from error
+        raise CannotKeep(N_("{name} cannot be written back with its own formatting."), name=name) from error
     except NoRoom as error:
-        raise CannotKeep(_("{file} has no room for the result columns at its right.").format(file=name)) from error
+        raise CannotKeep(N_("{file} has no room for the result columns at its right."), file=name) from error
 
 
-def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: SheetInfo) -> tuple[str, ...]:
+def _write_parts(package: Package, copy: ZipFile, inputs: ReportInputs, info: SheetInfo) -> tuple[Phrase, ...]:
     name = inputs.sheet.name
     workbook = WorkbookPart(package)
     tab = next((each for each in workbook.tabs if each.title == info.sheet and each.kind == "worksheet"), None)
     if tab is None:
-        words = _("The worksheet {title!r} was not found again in {file}.")
-        raise CannotKeep(words.format(title=info.sheet, file=name))
+        raise CannotKeep(N_("The worksheet {title} was not found again in {file}."), title=repr(info.sheet), file=name)
     lost = withdraw(package, workbook, name, takes_macros=info.format == "xlsm")
     if info.format != "xlsm" and has_macros(package, workbook):
-        raise CannotKeep(_("{name} has macro sheets, but is not of the kind that may have any.").format(name=name))
+        raise CannotKeep(N_("{name} has macro sheets, but is not of the kind that may have any."), name=name)
     package.write_first(copy)
     styles_part, styles = _find_styles(package, workbook)
     filled = _write_contact_sheet(

@@ -18,7 +18,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from openpyxl.workbook import Workbook
 from openpyxl.writer.excel import ExcelWriter
 
-from batch.i18n import _, number
+from batch.i18n import N_, _
+from batch.model.phrases import Phrase
 from batch.ooxml.archive import new_zip, write_stream
 from batch.ooxml.package import ROOT_RELATIONS, Package
 from batch.ooxml.references import LAST_ROW, Area, column_letters
@@ -231,8 +232,8 @@ def position(number: int, *, most: int) -> tuple[int, int]:
 
 
 def write_new(
-    file: BinaryIO, inputs: ReportInputs, *, notes: tuple[str, ...] = (), remarks: tuple[str, ...] = ()
-) -> tuple[str, ...]:
+    file: BinaryIO, inputs: ReportInputs, *, notes: tuple[Phrase, ...] = (), remarks: tuple[str, ...] = ()
+) -> tuple[Phrase, ...]:
     """Write the workbook into `file`. Returns sentences about what did not fit; they are on the summary as well.
 
     `notes` and `remarks` are sentences for the summary alone.
@@ -273,17 +274,14 @@ class _Sheets(ExitStack):
         self._start()
 
     @property
-    def problems(self) -> tuple[str, ...]:
+    def problems(self) -> tuple[Phrase, ...]:
         """Sentences about what did not fit."""
-        problems = []
-        if self._split:
-            row, title = self._split
-            problems.append(
-                _(
-                    "The sheet has more rows than a worksheet can hold: row {row} and what follows are on {title!r}."
-                ).format(row=number(row), title=title)
-            )
-        return (*problems, *cut_sentence(self._writer.cut))
+        cut = cut_sentence(self._writer.cut)
+        if not self._split:
+            return cut
+        row, title = self._split
+        words = N_("The sheet has more rows than a worksheet can hold: row {row:,} and what follows are on {title}.")
+        return (Phrase(words, {"row": row, "title": repr(title)}), *cut)
 
     def add(self, line: TableRow) -> None:
         """Write a line where its row belongs."""

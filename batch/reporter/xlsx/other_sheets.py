@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from itertools import chain
 from zipfile import ZipFile
 
-from batch.i18n import _
+from batch.i18n import N_
+from batch.model.phrases import Phrase
 from batch.ooxml.package import Package, Relation, WorkbookTab
 from batch.ooxml.xml import UnsupportedMarkup, simplify_xml
 from batch.reporter.xlsx.sheet_rows import Cell, SheetXml, cell_texts
@@ -17,6 +18,8 @@ _ROWS = re.compile(rb"<(?:[\w.-]+:)?sheetData[\s/>]")
 _MACROS = "xl/vbaProject.bin"
 _KINDS_OF_MACROS = frozenset({"vbaProject", "xlMacrosheet", "xlIntlMacrosheet"})
 _MOST_HEAD_BYTES = 16 * 1024 * 1024
+_NO_SIGNATURE = N_("This copy of {name} lacks the digital signature; your own file has it still.")
+_NO_HISTORY = N_("This copy of {name} lacks the change history; your own file has it still.")
 _LISTS_OF_SHEETS = frozenset({"HeadingPairs", "TitlesOfParts"})
 
 
@@ -51,8 +54,8 @@ def has_macros(package: Package, workbook: WorkbookPart) -> bool:
     return _MACROS in package or not kinds.isdisjoint(_KINDS_OF_MACROS)
 
 
-def withdraw(package: Package, workbook: WorkbookPart, name: str, *, takes_macros: bool) -> tuple[str, ...]:
-    """Take away what would be wrong in a changed copy. Returns the sentence about it; `name` is the user's file.
+def withdraw(package: Package, workbook: WorkbookPart, name: str, *, takes_macros: bool) -> tuple[Phrase, ...]:
+    """Take away what would be wrong in a changed copy. Returns sentences about it; `name` is the user's file.
 
     A signature is broken by any change; the history of a workbook that is shared in the old way knows its sheets.
     Macros in a workbook that is not declared as one with macros (`takes_macros`) do not run there, and must not here.
@@ -62,14 +65,11 @@ def withdraw(package: Package, workbook: WorkbookPart, name: str, *, takes_macro
         if _MACROS in package:
             package.remove_all(_MACROS)
     lost = [
-        *((_("the digital signature"),) if drop_parts(package, "", "origin") else ()),
-        *((_("the change history"),) if drop_parts(package, workbook.part, "revisionHeaders") else ()),
+        *((_NO_SIGNATURE,) if drop_parts(package, "", "origin") else ()),
+        *((_NO_HISTORY,) if drop_parts(package, workbook.part, "revisionHeaders") else ()),
     ]
     _forget_titles(package)
-    if not lost:
-        return ()
-    words = _("This copy of {name} lacks {lost}; your own file has them still.")
-    return (words.format(name=name, lost=", ".join(lost)),)
+    return tuple(Phrase(each, {"name": name}) for each in lost)
 
 
 def drop_old_summaries(package: Package, workbook: WorkbookPart, *, but: WorkbookTab) -> list[WorkbookTab]:

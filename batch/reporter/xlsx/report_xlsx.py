@@ -6,8 +6,10 @@ from pathlib import Path
 
 from batch.atomic_file import copy_web_mark
 from batch.errors import WeglyBatchError, attempt
+from batch.event_log import log
 from batch.i18n import N_, _
-from batch.reporter.rows import ReportInputs, SourceSheet, log_defect, write_noting
+from batch.model.phrases import Phrase
+from batch.reporter.rows import ReportInputs, SourceSheet, write_noting
 from batch.reporter.xlsx.in_place import CannotKeep, keeps_macros, write_in_place
 from batch.reporter.xlsx.new_workbook import write_new
 
@@ -18,7 +20,7 @@ _SHIFTED = N_(
 _WORKBOOKS = frozenset({"xlsx", "xlsm", "xls", "xlsb", "ods"})
 
 
-def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xlsx") -> tuple[Path, tuple[str, ...]]:
+def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xlsx") -> tuple[Path, tuple[Phrase, ...]]:
     """Write the workbook into the folder. Returns its path and sentences about what it lacks.
 
     It is named `name`; only when it has the user's macros report.xlsm, since Excel opens neither under the other's
@@ -35,18 +37,15 @@ def write_workbook(folder: Path, inputs: ReportInputs, *, name: str = "report.xl
         return made
     if isinstance(made, WeglyBatchError):
         raise made
-    log_defect("own_workbook_not_kept", made)
-    failure = (
-        made
-        if isinstance(made, CannotKeep)
-        else _("{name} cannot be written back with its own formatting.").format(name=inputs.sheet.name)
-    )
-    reason = _("{error} So the report has its rows in a new workbook.").format(error=failure)
+    log.error("own_workbook_not_kept", exc_info=made)
+    lacking = N_("{name} cannot be written back with its own formatting.")
+    failure = made.why if isinstance(made, CannotKeep) else Phrase(lacking, {"name": inputs.sheet.name})
+    reason = Phrase(N_("{error} So the report has its rows in a new workbook."), {"error": failure})
     placed, others = _clean(folder / name, inputs, (reason,))
     return placed, (reason, *others)
 
 
-def _clean(target: Path, inputs: ReportInputs, notes: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+def _clean(target: Path, inputs: ReportInputs, notes: tuple[Phrase, ...]) -> tuple[Path, tuple[Phrase, ...]]:
     remarks, info = _plain_remarks(inputs.sheet), inputs.sheet.info
     if info is not None:
         inputs = replace(inputs, sheet=replace(inputs.sheet, info=replace(info, active=())))

@@ -15,14 +15,14 @@ from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.worksheet import Worksheet
 
-from batch.i18n import _, ngettext, number
+from batch.i18n import N_, _
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
 from batch.ooxml.archive import new_zip
 from batch.ooxml.references import LAST_ROW, column_letters
 from batch.reporter.columns import COLUMNS, value_text
-from batch.reporter.printable_text import cut_text, escape_exact, printable
+from batch.reporter.printable_text import cut_sentence, cut_text, escape_exact, printable
 from batch.reporter.rows import ReportInputs
 from batch.reporter.rows_to_correct import ORIGINS, RowToCorrect, identify_rows
 from batch.reporter.tones import TONES
@@ -40,13 +40,20 @@ _NARROWEST = 12
 """Characters of the sheet's own columns."""
 _UNREADABLE = "#VALUE!"
 _LONGEST_TITLE = 31
+_CUT_ONE = N_(
+    "1 cell of the rows to correct has more text than Excel allows and is cut there; correct it in the sheet."
+)
+_CUT = N_(
+    "{cells:,} cells of the rows to correct have more text than Excel allows and are cut there; correct them in the "
+    "sheet."
+)
 _SUMMARIES = ["Summary", "Resumo"]
 """Names of worksheets that are not read as sheets of contacts."""
 
 
 def write_rows(
     file: BinaryIO, inputs: ReportInputs, rows: Iterator[RowToCorrect], *, subject: str | None = None
-) -> tuple[str, ...]:
+) -> tuple[Phrase, ...]:
     """Write a workbook of these rows. Returns sentences about texts that did not fit.
 
     `subject`: of the workbook's properties, which then identify its rows as written by this program.
@@ -70,7 +77,7 @@ def write_rows(
         if subject is not None:
             book.book.properties.subject, book.book.properties.identifier = subject, identify_rows(copy)
         book.finish()
-    return _cut_sentence(cells.cut)
+    return cut_sentence(cells.cut, _CUT_ONE, _CUT)
 
 
 class _Cells:
@@ -162,15 +169,3 @@ def _height(texts: Sequence[str | None], widths: Sequence[float]) -> int:
         if text is not None and ("\n" in text or width >= width_of(_EXPLANATION[2]))
     ]
     return row_height(max(lines, default=1))
-
-
-def _cut_sentence(cells: int) -> tuple[str, ...]:
-    if not cells:
-        return ()
-    words = ngettext(
-        "{n} cell of the rows to correct has more text than Excel allows and is cut there; correct it in the sheet.",
-        "{n} cells of the rows to correct have more text than Excel allows and are cut there; correct them in the "
-        "sheet.",
-        cells,
-    )
-    return (words.format(n=number(cells)),)

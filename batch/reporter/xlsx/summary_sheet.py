@@ -20,6 +20,7 @@ from batch.formatting import format_exact_duration, format_moment, format_signif
 from batch.i18n import N_, _
 from batch.model.delivery import DeliveryCounts
 from batch.model.outcomes import Outcome
+from batch.model.phrases import Phrase
 from batch.model.replies import describe_undecided
 from batch.model.runs import Run, Tally
 from batch.reporter.rows import ReportInputs
@@ -75,7 +76,7 @@ def add_summary(
     book: Workbook,
     inputs: ReportInputs,
     *,
-    notes: tuple[str, ...] = (),
+    notes: tuple[Phrase, ...] = (),
     remarks: tuple[str, ...] = (),
     taken: Iterable[str] = (),
 ) -> None:
@@ -94,7 +95,7 @@ def add_summary(
     for each in headline(run, tally, last_sent=statistics.last_sent):
         page.add((each, "lead"))
     warnings = info.warnings if info else ()
-    for name, sentences in (("note", (*inputs.notes, *notes)), ("remark", (*remarks, *warnings))):
+    for name, sentences in (("note", (*inputs.notes, *map(str, notes))), ("remark", (*remarks, *warnings))):
         for each in sentences:
             for part in textwrap.wrap(_("Please note: {sentence}").format(sentence=each), _LINE_LENGTH):
                 page.add((part, name))

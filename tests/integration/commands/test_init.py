@@ -45,12 +45,13 @@ def write(name: str, text: str, encoding: str = "utf-8") -> Path:
 
 
 def test_a_sheet_and_what_only_a_person_knows_make_a_file_that_passes_check(type_: Type) -> None:
-    """Beside where the person stands, named after the sheet; the next command is the one that is said."""
+    """Beside where the person stands, named after the sheet; the next command that is said works, in that ledger."""
     write("Meus contatos.csv", CONTACTS)
     code, out, err = type_("init", "Meus contatos.csv", *WHO, "--body", "Olá {{1}}, tudo bem?")
     assert (code, out) == (0, "Meus contatos.toml\n")
     assert "column 'Telefone': 2 of 2 cells are phones" in err
-    assert f"wegly-batch check {quote_path(Path('Meus contatos.csv'))}\n" in err
+    check = f"wegly-batch check {quote_path(Path('Meus contatos.csv'))} --ledger sqlite:///ledger.sqlite3\n"
+    assert check in err
     code, out, _ = type_("check", "Meus contatos.csv", "-c", "Meus contatos.toml")
     assert code == 0, out
     assert "Olá Ana, tudo bem?" in out

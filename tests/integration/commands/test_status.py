@@ -185,7 +185,7 @@ def test_a_cancelled_run_says_so_wherever_it_is_shown(shared: Office) -> None:
     lines = told(shared, "runs").splitlines()
     assert lines[lines.index(next(line for line in lines if line.startswith(run))) + 1] == "  cancelled"
     text = told(shared, "cancel", run)
-    assert f"The run {run} had ended before: cancelled (exit 130)." in text
+    assert f"Nothing was left to cancel, for the run {run} had ended before: cancelled (exit 130)." in text
     assert "11 rows: Accepted 8, Fix 2, Left out 1" in text
     assert "Submit the sheet again" not in text
 

@@ -143,7 +143,10 @@ def test_of_two_that_watch_a_run_one_writes_its_report(
         *("report.xlsx", "results.csv", "report.html", "summary.json")
     }
     written = metrics.stat().st_mtime_ns
-    assert command("watch", run)[0] == 0
+    code, out, err = command("watch", run)
+    assert code == 0
+    (head,) = [place for place, line in enumerate((out + err).splitlines()) if line == "What to do next"]
+    assert (out + err).splitlines()[head + 1] == "  See what arrived"
     assert metrics.stat().st_mtime_ns == written
 
 

@@ -326,6 +326,9 @@ def test_one_file_that_fails_does_not_stop_the_others(report: Report, monkeypatc
     written, folder = report({2: ("Ana", "1", None)}, six_results()[:1])
     assert written.problems == ("report.xlsx could not be written: No space left on device.",)
     assert sorted(path.name for path in folder.iterdir()) == ["report.html", "results.csv", "summary.json"]
+    with use_language("pt_BR"):  # that of the screen
+        written, folder = report({2: ("Ana", "1", None)}, six_results()[:1])
+    assert written.problems == ("report.xlsx não pôde ser gravado: não há espaço no disco.",)
 
 
 def test_a_workbook_open_in_excel_is_written_under_another_name(

@@ -16,6 +16,7 @@ from openpyxl.worksheet.table import Table
 from openpyxl.worksheet.worksheet import Worksheet
 from python_calamine import CalamineWorkbook
 
+from batch.i18n import use_language
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Result, Run, Tally
@@ -380,6 +381,12 @@ def test_a_workbook_that_openpyxl_cannot_read_gives_a_clean_one(report: Report, 
     made = load_workbook(path)
     assert statuses(made["Contatos"]) == {2: "success", 3: "success"}
     assert made["Contatos"]["A2"].value == "Ana"
+    with use_language("pt_BR"):  # that of the screen: the report stays in the campaign's
+        written, path = report(bad, [2, 3], results=[a_result(2), a_result(3)])
+    (problem,) = written.problems
+    assert problem.startswith("contatos.xlsx não pode ser gravado de volta com a própria formatação. Por isso")
+    notes = [str(cell.value) for cell in load_workbook(path)["Summary"]["B"]]
+    assert any(note.startswith("Please note: contatos.xlsx cannot be written back") for note in notes)
 
 
 def test_a_sheet_without_header_keeps_its_rows_and_says_what_the_columns_are(report: Report) -> None:

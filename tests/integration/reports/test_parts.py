@@ -380,9 +380,7 @@ def test_a_broken_signature_is_taken_away_and_that_is_said(tmp_path: Path) -> No
     }
     signed = edited(path, edit, added=signature)
     written, made = report_of(signed, tmp_path / "report")
-    assert written.problems == (
-        f"This copy of {signed.name} lacks the digital signature; your own file has them still.",
-    )
+    assert written.problems == (f"This copy of {signed.name} lacks the digital signature; your own file has it still.",)
     assert [name for name in parts_of(made) if "sig" in name] == []
 
 

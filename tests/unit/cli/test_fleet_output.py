@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch.app.fleet.watch import FleetStatus, RunStatus
-from batch.cli.output.fleet import status_text
+from batch.app.fleet.watch import CancelledRun, FleetStatus, RunStatus
+from batch.cli.output.fleet import cancelled_text, status_text
 from batch.cli.output.layout import start_worker_line
 from batch.model.lanes import ConnectedWorker, Lane, LaneState, Service, Submission
+from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
-from batch.model.runs import Run, SenderRun
+from batch.model.runs import Run, SenderRun, Tally
 
 NOON = datetime(2026, 11, 3, 15, tzinfo=UTC)
 RUN = Run(
@@ -33,6 +34,7 @@ LANE = Lane(
     sent=SenderRun(sender="s1", attempts=0, achieved_rate=None),
 )
 ABLE = ConnectedWorker(name="host:7 0.4.0", endpoint=RUN.endpoint, queue="q")
+TALLY = Tally(counts=dict.fromkeys(Outcome, 0) | {Outcome.SUCCESS: 3}, reasons={})
 BUSY = "none has taken it: they are busy"
 
 
@@ -46,7 +48,9 @@ def status(
     service = None if lane.is_held else Service.of(workers, queue=given.queue, endpoint=RUN.endpoint)
     run = RunStatus(run=of, submission=given, outcomes={}, lanes=lanes, service=service)
     return status_text(
-        FleetStatus(ledger="l", looked=looked, timezone="America/Sao_Paulo", runs=(run,), workers=workers)
+        FleetStatus(
+            ledger="l", looked=looked, runs_command="", timezone="America/Sao_Paulo", runs=(run,), workers=workers
+        )
     )
 
 
@@ -111,6 +115,22 @@ def test_a_token_that_is_not_accepted_is_to_be_given_to_all_workers() -> None:
     """A new one in the environment of one of them would serve nothing."""
     text = status(replace(LANE, state=LaneState.STOPPED, finding=Finding(Reason.NOT_AUTHORIZED)))
     assert "(HTTP 401). Give all workers the new token and start them again, then submit the sheet again" in text
+
+
+@pytest.mark.parametrize(("lost", "words"), [(1, "its worker was lost once"), (2, "its worker was lost 2 times")])
+def test_a_sender_says_how_often_its_worker_was_lost(lost: int, words: str) -> None:
+    """A worker that drains is none: the next one takes its lanes in the same way."""
+    assert f"s2  done; {words}" in status(replace(LANE, state=LaneState.DONE, taken_over=lost))
+
+
+def test_a_run_that_ended_while_it_was_to_be_cancelled_was_not_cancelled() -> None:
+    """The last message was recorded just then; or it had ended long before."""
+    ended = CancelledRun(run=replace(RUN, exit_code=0), was_over=False, is_noted=True, tally=TALLY)
+    late = "Nothing was left to cancel, for the run 20261103T150000Z-c-0a1b had ended before: exit 0."
+    assert late in cancelled_text(ended)
+    assert late in cancelled_text(replace(ended, was_over=True))
+    stopped = replace(ended, run=replace(RUN, exit_code=130))
+    assert "The run 20261103T150000Z-c-0a1b has ended: cancelled (exit 130)." in cancelled_text(stopped)
 
 
 def test_a_run_that_is_being_cancelled_says_so() -> None:

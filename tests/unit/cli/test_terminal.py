@@ -1,12 +1,15 @@
 """Texts on a terminal: folded between words, never in a command to type, bold where the terminal can show it."""
 
 import os
+import sys
 from io import StringIO
 from pathlib import Path
 
+import click
 import pytest
 
 from batch.cli import terminal
+from batch.cli.main import cli
 from batch.cli.terminal import bold, fold, render_text
 from batch.formatting import quote_path
 
@@ -107,3 +110,25 @@ def test_a_command_names_the_program_as_it_was_started(
     by_path, by_name = shown.values()
     assert by_path == ["What to do:", f"    {typed} init SHEET", f"See `{typed} runs` of wegly-batch."]
     assert "\n".join(by_name) == text
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["script", "module"])
+def test_a_module_names_the_program_beside_its_python(
+    *, is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m batch`: where none is installed beside it, commands begin in the same way; in the help too."""
+    python = tmp_path / "bin" / Path(sys.executable).name
+    program = python.with_name(f"wegly-batch{python.suffix}")
+    python.parent.mkdir()
+    if is_there:
+        program.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.defpath)
+    monkeypatch.setattr("sys.executable", str(python))
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "batch" / "__main__.py"), "--help"])
+    own = quote_path(Path("bin", program.name)) if is_there else f"{quote_path(Path('bin', python.name))} -m batch"
+    terminal._program.cache_clear()
+    shown = cli.get_help(click.Context(cli, info_name="wegly-batch"))
+    terminal._program.cache_clear()
+    assert f"Usage: {own} [OPTIONS]" in shown
+    assert f"    {own} demo\n" in shown
