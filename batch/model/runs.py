@@ -201,6 +201,7 @@ class ThisRun:
     """Activity of this run itself; a `Tally` counts what all runs of the campaign have done."""
 
     attempts: int = 0
+    """POSTs that it made; at least so many while it has no end."""
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     wanted_rate: float | None = None
     """Starts per second of each sender."""
@@ -231,7 +232,7 @@ class Tally:
     last_sent: datetime | None = None
     """Time of the sheet's last accepted message, of any run; None when there is none."""
     delivery: DeliveryCounts | None = None
-    """Of the sheet's own messages; None when none was looked at."""
+    """Of the messages that its rows show; None when none was looked at."""
 
     @property
     def rows(self) -> int:

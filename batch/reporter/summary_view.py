@@ -16,7 +16,7 @@ from batch.model.delivery import DeliveryCounts, DeliveryRates, DeliveryState, f
 from batch.model.messages import is_loopback
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, advice, general_sentence, sentence
-from batch.model.runs import Run, Tally, rank_reasons
+from batch.model.runs import Run, Tally, ThisRun, rank_reasons
 from batch.reporter.statistics import ReasonRows, Statistics
 
 URGENCY = (Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED, Outcome.REUSED, Outcome.SUCCESS)
@@ -186,6 +186,19 @@ def describe_delivery(figures: Mapping[str, int], when: str) -> str:
     shown = {name: number(figures[name]) for name in FIGURES}
     unknown = _(", not known {n}").format(n=shown["not_known"]) if figures["not_known"] else ""
     return found.format(**shown, way=shown["on_the_way"], unknown=unknown, when=when)
+
+
+def brief_delivery(counts: DeliveryCounts) -> str:
+    """Say what arrived where there is little room."""
+    words = _("Delivered at least {delivered} of {messaged}, failed {failed}.")
+    figures = (("delivered", counts.delivered), ("messaged", counts.messaged), ("failed", counts.failed))
+    return words.format(**{name: number(messages) for name, messages in figures})
+
+
+def attempts_text(run: Run, done: ThisRun) -> str:
+    """Return the attempts of a run, of which one without an end may have made more."""
+    made = number(done.attempts)
+    return made if run.finished else _("at least {n}").format(n=made)
 
 
 def _this_run(run: Run, tally: Tally, last_sent: datetime | None) -> str:

@@ -62,13 +62,15 @@ def test_the_first_screen_tells_how_it_went(show: Open, usual: Path) -> None:
     expect(page.locator(".verdict")).to_contain_text("exit code 4")
 
 
-def test_on_a_phone_what_arrived_stands_in_its_section_alone(show: Open, tmp_path: Path) -> None:
-    """The sentence about it would push the first thing to do below the fold."""
+def test_on_a_phone_what_arrived_is_a_short_sentence(show: Open, tmp_path: Path) -> None:
+    """The whole one would push the first thing to do below the fold."""
     page = show(Made(rows=60, followed=True).page(tmp_path), viewport={"width": 360, "height": 740})
     assert end_of(page, ".step >> nth=0") < 740
     expect(page.locator(".head .wide")).to_be_hidden()
+    expect(page.locator(".head .narrow")).to_contain_text("Delivered at least")
     page.set_viewport_size({"width": 1366, "height": 768})
     expect(page.locator(".head .wide")).to_contain_text("Delivered at least")
+    expect(page.locator(".head .narrow")).to_be_hidden()
     assert end_of(page, ".step >> nth=0") < 768
 
 

@@ -12,7 +12,7 @@ Duplicates of a corrected row stay duplicates of it.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -37,6 +37,8 @@ from batch.model.runs import Result
 _PAGE = 1000
 _ACCEPTED, _MAYBE_SENT, _NOT_SENT = 3, 2, 1
 """Rank of a message: how far it got."""
+_Branches: TypeAlias = Sequence[tuple[sa.Select[Any], sa.ColumnElement[bool]]]
+"""Queries for corrections, each with a condition for any match."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,12 +123,26 @@ def _counts(own: Result, correction: Correction) -> bool:
 
 def read_corrections(connection: sa.Connection, run: str, sheet: str) -> Iterator[Correction]:
     """Yield the corrections of a run's rows, ascending by row. `sheet`: the key of its sheet. Streams."""
+    if (placed := _place(connection, _branches_of(run, sheet))) is not None:
+        yield from _best(connection, placed, _own_messages(rows).where(rows.c.run == run))
+
+
+def select_accepted(connection: sa.Connection, run: str, sheet: str) -> sa.Select[Any] | None:
+    """Return a query for the keys of accepted messages that a run's rows show as corrected; None: there are none.
+
+    Arguments as of `read_corrections`.
+    """
+    placed = _place(connection, _branches_of(run, sheet))
+    is_shown = () if placed is None else (placed.c.place == 1, placed.c.rank == _ACCEPTED)
+    return None if placed is None else sa.select(placed.c.key).where(*is_shown)
+
+
+def _branches_of(run: str, sheet: str) -> _Branches:
     own = corrections.alias("own")
-    branches = (
+    return (
         (_of_original(sheet).where(corrections.c.run != run), corrections.c.origin_sheet == sheet),
         (_of_corrections(own, own.c.row).where(own.c.run == run, corrections.c.run != run), corrections.c.run == run),
     )
-    yield from _best(connection, branches, _own_messages(rows).where(rows.c.run == run))
 
 
 def read_staged_corrections(connection: sa.Connection, sheet: str) -> Iterator[Correction]:
@@ -135,7 +151,8 @@ def read_staged_corrections(connection: sa.Connection, sheet: str) -> Iterator[C
         (_of_original(sheet), corrections.c.origin_sheet == sheet),
         (_of_corrections(staged, staged.c.row), staged.c.origin_run.is_not(None)),
     )
-    yield from _best(connection, branches, _own_messages(staged))
+    if (placed := _place(connection, branches)) is not None:
+        yield from _best(connection, placed, _own_messages(staged))
 
 
 def _of_original(sheet: str) -> sa.Select[Any]:
@@ -159,15 +176,15 @@ def _own_messages(own: sa.FromClause) -> sa.Select[Any]:
     return sa.select(own.c.row, own.c.key).where(own.c.outcome.is_(None), own.c.key.is_not(None))
 
 
-def _best(
-    connection: sa.Connection, branches: Sequence[tuple[sa.Select[Any], sa.ColumnElement[bool]]], own: sa.Select[Any]
-) -> Iterator[Correction]:
-    """Yield the correction that counts for each row. `branches`: queries, each with a condition for any match."""
+def _place(connection: sa.Connection, branches: _Branches) -> sa.FromClause | None:
+    """Return the corrections that the branches find, as of `_placed`; None: there are none."""
     # Most ledgers have no corrections, and are not searched for any.
     there = [branch for branch, any_ in branches if connection.execute(sa.select(sa.exists().where(any_))).scalar()]
-    if not there:
-        return
-    placed = _placed(sa.union_all(*there).subquery("every")).subquery("placed")
+    return _placed(sa.union_all(*there).subquery("every")).subquery("placed") if there else None
+
+
+def _best(connection: sa.Connection, placed: sa.FromClause, own: sa.Select[Any]) -> Iterator[Correction]:
+    """Yield the correction that counts for each row."""
     same_as = _same_messages(connection, placed, own)
     best = sa.select(placed).where(placed.c.place == 1).order_by(placed.c.at).execution_options(yield_per=_PAGE)
     with closing(connection.execute(best)) as results:

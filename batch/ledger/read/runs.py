@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batch.ledger.read.corrections import read_corrected, read_corrections, show_corrections
+from batch.ledger.read.corrections import read_corrected, read_corrections, select_accepted, show_corrections
 from batch.ledger.read.deliveries import count_deliveries
 from batch.ledger.storage.damage import check_types
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of
@@ -222,14 +222,14 @@ def _read_tally(connection: sa.Connection, run: str) -> Tally:
     """Count a run's rows as they are shown now, and read what the run itself did."""
     reasons, times = _count_own(connection, run)
     later, since, settled = _count_since(connection, run)
-    found = read_corrections(connection, run, sheet_of(connection, run))
+    sheet = sheet_of(connection, run)
+    found = read_corrections(connection, run, sheet)
     for own, shown in read_corrected(found, partial(_own_results, connection, run)):
         reasons[own.outcome, own.reason] -= 1
         reasons[shown.outcome, shown.reason] += 1
         if shown.outcome.is_accepted and shown.sent_at is not None:
             times.append(shown.sent_at)
         since += shown.outcome.is_accepted and not own.outcome.is_accepted and shown.run in later
-    of_sheet = messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run == run))
     return Tally(
         counts=count_outcomes(reasons),
         reasons=+reasons,
@@ -237,8 +237,17 @@ def _read_tally(connection: sa.Connection, run: str) -> Tally:
         since=since,
         settled=settled,
         last_sent=max(times, default=None),
-        delivery=count_deliveries(connection, of_sheet) if connection.scalar(_ANY_LOOK) else None,
+        delivery=count_deliveries(connection, _is_shown(connection, run, sheet))
+        if connection.scalar(_ANY_LOOK)
+        else None,
     )
+
+
+def _is_shown(connection: sa.Connection, run: str, sheet: str) -> sa.ColumnElement[bool]:
+    """Return the condition for accepted messages that rows of a run show: their own, or those of their corrections."""
+    own = messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run == run))
+    corrected = select_accepted(connection, run, sheet)
+    return own if corrected is None else sa.or_(own, messages.c.key.in_(corrected))
 
 
 def _count_own(connection: sa.Connection, run: str) -> tuple[Counter[tuple[Outcome, str]], list[datetime]]:
@@ -285,9 +294,7 @@ def _this_run(connection: sa.Connection, run: str) -> ThisRun:
         .group_by(messages.c.state)
     )
     found: dict[str, int] = {each.state: each.rows for each in connection.execute(by_state)}
-    attempts = sa.select(sa.func.coalesce(sa.func.sum(messages.c.attempts), 0)).where(messages.c.run == run)
-    # A run that died could not note its own count.
-    made = kept.attempts if kept.finished else int(connection.execute(attempts).scalar_one())
+    made = kept.attempts if kept.finished else _count_attempts(connection, run)
     found[State.UNKNOWN] = found.get(State.UNKNOWN, 0) + found.pop(State.CLAIMED, 0)
     return ThisRun(
         attempts=made,
@@ -296,6 +303,21 @@ def _this_run(connection: sa.Connection, run: str) -> ThisRun:
         achieved_rate=kept.achieved_rate,
         senders=_read_senders(connection, run),
     )
+
+
+def _count_attempts(connection: sa.Connection, run: str) -> int:
+    """Count the attempts that a run without an end has made at least: its messages that were tried, or its lanes' own.
+
+    What a message has counts those of earlier runs too.
+    """
+    tried = (messages.c.run == run, messages.c.attempts > 0, messages.c.state != State.PENDING.value)
+    made = int(connection.execute(sa.select(sa.func.count()).where(*tried)).scalar_one())
+    if database_of(connection).file is not None:  # a ledger that no worker can have
+        return made
+    from batch.ledger.storage.fleet_tables import lanes  # noqa: PLC0415 - of a ledger on a server alone
+
+    of_lanes = sa.select(sa.func.coalesce(sa.func.sum(lanes.c.attempts), 0)).where(lanes.c.run == run)
+    return max(made, int(connection.execute(of_lanes).scalar_one()))
 
 
 def _endpoints(connection: sa.Connection) -> Iterator[str]:

@@ -21,6 +21,8 @@ from batch.reporter.statistics import SentStep, Statistics
 from batch.reporter.summary_view import (
     URGENCY,
     ReasonSummary,
+    attempts_text,
+    brief_delivery,
     is_course,
     price_sentences,
     summarize_failures,
@@ -121,6 +123,7 @@ def arrived(inputs: ReportInputs) -> Mapping[str, object] | None:
         "steps": [(each, f"{percentage(each.messages, each.of):.2f}") for each in steps],
         "others": others,
         "choices": [each for each in (*steps, *others) if each.messages],
+        "brief": brief_delivery(counts),
         "looked_at": local_moment(counts.looked_at, inputs.zone),
         "failures": [(*each, f"{max(1.0, percentage(each[2], most)):.2f}") for each in summarize_failures(counts)],
         "rates": counts.rates,
@@ -138,7 +141,7 @@ def run_facts(inputs: ReportInputs) -> Iterator[tuple[str, str, bool]]:
         time = format_exact_duration(run.started, run.finished)
         yield _("Finished"), _("{at}, after {time}").format(at=local_moment(run.finished, zone), time=time), False
     yield _("Ended"), verdict(run.exit_code), False
-    yield _("Attempts"), number(done.attempts), False
+    yield _("Attempts"), attempts_text(run, done), False
     yield _("Wanted rate"), rate_text(done.wanted_together) or _("none was set"), False
     yield _("Achieved rate"), rate_text(done.achieved_rate) or _("too few attempts to measure"), False
     yield _("Endpoint"), run.endpoint, True

@@ -26,6 +26,7 @@ from batch.model.runs import Run, Tally
 from batch.reporter.rows import ReportInputs
 from batch.reporter.statistics import SENT_PER, Statistics
 from batch.reporter.summary_view import (
+    attempts_text,
     headline,
     is_course,
     price_sentences,
@@ -241,7 +242,7 @@ def _facts(run: Run, tally: Tally) -> Iterator[tuple[str, str | int]]:
         time = format_exact_duration(run.started, run.finished)
         yield _("Finished"), _("{at}, after {time}").format(at=at, time=time)
     yield _("Ended"), verdict(run.exit_code)
-    yield _("Attempts"), tally.this_run.attempts
+    yield _("Attempts"), tally.this_run.attempts if run.finished else attempts_text(run, tally.this_run)
     yield _("Rate"), _rates(tally.this_run.wanted_together, tally.this_run.achieved_rate)
     if run.ledger:
         yield _("Ledger"), run.ledger

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
+from batch.ledger import FollowScope, Ledger, Owner, RetryOptions, StagedRow
+from batch.ledger.storage.schema import messages
 from batch.ledger.storage.staged_tables import staged
+from batch.model.delivery import DeliveryState, Sighting
 from batch.model.messages import Origin, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -98,6 +100,21 @@ def _same_as(finding: Finding) -> list[str]:
 @pytest.fixture
 def desk(ledger: Ledger) -> Desk:
     return Desk(ledger)
+
+
+def test_what_arrived_is_counted_of_the_messages_that_rows_show(desk: Desk) -> None:
+    """As many as the rows that are accepted; that of a corrected row is among them, in the sheet's report too."""
+    first = desk.run("a", [(5, P), (9, W), (12, R)], {P: NO, W: SENT, R: LOST})
+    second = desk.run("b", [(2, Q)], {Q: SENT}, of=(first, [5]))
+    desk.run("c", [(2, Q)], {}, of=(first, [12]))  # another's message: that row is its duplicate
+    with desk.ledger._engine.begin() as connection:
+        connection.execute(update(messages).values(chat_id=messages.c.person))
+    for message in desk.ledger.deliveries.due(FollowScope(endpoint="e"), BEGIN + timedelta(days=2)):
+        desk.ledger.deliveries.record(message, Sighting(at=BEGIN + timedelta(days=2), state=DeliveryState.READ))
+    for run, accepted in ((first, 2), (second, 1)):
+        tally = desk.ledger.tally(run.run)
+        assert tally.delivery is not None
+        assert (tally.counts[Outcome.SUCCESS], tally.delivery.messaged, tally.delivery.read) == (accepted,) * 3
 
 
 def test_duplicates_of_a_corrected_row_stay_its_duplicates(desk: Desk) -> None:

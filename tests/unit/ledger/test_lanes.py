@@ -199,6 +199,7 @@ def test_the_starts_of_all_holders_make_the_rate(ledger: Ledger, hold: Callable[
     first.sending(lambda queue: queue.beat(SENDER, None, None, noted))
     first.send(2)
     first.held.close()
+    assert ledger.tally(NAME).this_run.attempts == 3  # at least: one was not noted yet
     taken = second.take()
     assert taken is not None
     assert (taken.starts.count, taken.starts.gaps, taken.starts.slowed) == (4, 3, 1)

@@ -137,7 +137,9 @@ def test_an_error_is_tried_again_only_when_its_request_changed_or_on_demand(ledg
     assert send(ledger, "r2") == []
     assert outcomes(ledger, "r2") == {2: Outcome.ERROR}
     plan(ledger, "r3", [good(2)], retry_errors=True)
+    assert ledger.tally("r3").this_run.attempts == 0
     assert send(ledger, "r3", lambda _: refused) == [2]
+    assert ledger.tally("r3").this_run.attempts == 1  # not those of r1, though r3 has noted no end
     plan(ledger, "r4", [good(2, request_hash="other")])
     assert send(ledger, "r4") == [2]
     assert by_row(ledger, "r4")[2].attempts == 3
