@@ -110,7 +110,7 @@ LINES_OF_FEATURES = {
     "answers parsed by llhttp": 68,
     "a demo of workers: a PostgreSQL found and started, a kill, the report held against the log": 462,
     "a writer that dies, workers that say so, no settlement without a question": 45,
-    "rows of XLSX read by one pattern that has a place for each column": 30,
+    "rows of XLSX read by one pattern that has a place for each column, many at a time, and column by column": 60,
     "workers counted by the address and the token that they serve, sweeps that end": 145,
     "forecast and rates by sender": 8,
     "starts of a lane over all of its workers": 73,

@@ -147,7 +147,7 @@ _MADE: dict[str, Callable[[], Mapping[str, object]]] = {
     "batch.chats.request._BodyTemplate.__init__": lambda: {"search": re.compile('("0a1b"|"2c3d")')},
     "batch.chats.token.Token.__init__": lambda: {"_hidden": Token(".".join(["a" * 60] * 3))._hidden},
     "batch.loader.formats.delimited.split_records": lambda: {"match": re.compile("[^;]*")},
-    "batch.loader.formats.xlsx_cells._row_pattern": lambda: {"fullmatch": _row_pattern(["A", "B", "Z", "AA"])},
+    "batch.loader.formats.xlsx_cells._row_pattern": lambda: {"search": _row_pattern(["A", "B", "Z", "AA"])},
     "batch.reporter.xlsx.sheet_rows.Patterns.__init__": lambda: vars(Patterns(b"x:")),
     "batch.reporter.xlsx.sheet_rows.SheetXml.__init__": lambda: vars(
         SheetXml([b"<worksheet><sheetData/></worksheet>"])

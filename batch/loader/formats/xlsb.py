@@ -125,7 +125,7 @@ class _XlsbGrid:
         cells: list[str | None] = []
         errors: dict[int, Phrase] = {}
         codes: dict[int, str] = {}
-        self.read_cell.characters = 0
+        self.read_cell.start_rows()
         for kind, body in stored:
             column, style = struct.unpack_from("<LL", body)
             source.check("columns", column + 1, N_("it has more than {most} columns (limit columns)"))

@@ -5,7 +5,7 @@ without a stored value, hidden rows, and the row numbers that Excel shows. The `
 it is often wrong. Memory holds one piece of the file and the rows in it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch.i18n import N_, _
@@ -125,20 +125,18 @@ class _Reader:
             if text is None:
                 self._parse(whole + row_end)
             else:
-                self._take(text.split("</row>"))
+                self._take(text + "</row>")
         if sheet_end or len(rest) > self._most_waiting:
             self._fast = None
         return rest + sheet_end + behind
 
-    def _take(self, texts: Iterable[str]) -> None:
-        """Read rows without their end tags."""
-        for text in texts:
-            row = self._fast and self._fast.read(text)
-            if row:
-                self._collector.number = row.number
-                self.rows.append(row)
-            else:
-                self._parse(text.encode() + _ROW_END)
+    def _take(self, text: str) -> None:
+        """Read whole rows."""
+        for markup, rows in self._fast.read(text) if self._fast else ():
+            self._parse(markup.encode())
+            if rows:
+                self._collector.number = rows[-1].number
+                self.rows += rows
 
     def _parse(self, block: bytes) -> None:
         if self.is_finished or not block:
@@ -219,7 +217,7 @@ class _RowCollector:
         self._errors: dict[int, Phrase] = {}
         self._codes: dict[int, str] = {}
         self._column = -1
-        self._read_cell.characters = 0
+        self._read_cell.start_rows()
         self._hidden = is_true(attributes.get("hidden")) or attributes.get("ht") == "0"
         stored = attributes.get("r")
         if stored is None:
@@ -243,8 +241,7 @@ class _RowCollector:
             self._put(self._column, unreadable.text)
             self._errors[self._column] = unreadable.error
             return
-        if text is not None or (self._stored and self._column == len(self._cells)):
-            self._put(self._column, text)
+        self._put(self._column, text)
 
     def _cell_text(self) -> str | None:
         kind = self._attributes.get("t")
@@ -275,5 +272,6 @@ class _RowCollector:
         return column
 
     def _put(self, column: int, text: str | None) -> None:
-        self._cells += [None] * (column + 1 - len(self._cells))
-        self._cells[column] = text
+        if text is not None:  # rows end with their last text
+            self._cells += [None] * (column + 1 - len(self._cells))
+            self._cells[column] = text
