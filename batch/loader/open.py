@@ -180,7 +180,7 @@ def open_sheet(
     is_text = isinstance(grid, TextGrid)
     if isinstance(grid, TextGrid):
         grid = replace(grid, width=width)
-    texts = None if text_columns is None else _find_places(header, text_columns)
+    texts = None if text_columns is None else frozenset(_find_places(header, text_columns))
     dates = _find_places(header, date_columns)
     with source.within_memory():
         scan = scan_rows(

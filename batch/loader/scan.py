@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from batch.i18n import N_
@@ -61,7 +62,7 @@ def scan_rows(
     rows: Iterable[RawRow],
     *,
     below: int,
-    texts: Collection[int] | None = None,
+    texts: AbstractSet[int] | None = None,
     dates: Collection[int] = (),
     is_month_first: Callable[[str], object] = bool,
 ) -> SheetScan:
@@ -98,7 +99,7 @@ def scan_rows(
         scan.used.update(errors)
         if dates:
             scan.note_dates(cells, dates, is_month_first)
-        if codes and texts != ():
+        if codes and (texts is None or not texts.isdisjoint(codes)):
             scan.note_formats(raw, texts)
         if not fault:
             scan.widths[have] += 1

@@ -97,6 +97,8 @@ class CellRule:
 
     def admit(self, text: str) -> str | Finding:
         """Return a trimmed text as it may go out: `Cleaned`, if something was taken out; empty for a null word."""
+        if text.replace(",", "").isdecimal():
+            return text  # an amount: nearly each is another, and is read anew
         small = text.lower()
         if small not in _WORDS and not _may_be_broken(text, small):
             return text
