@@ -272,8 +272,7 @@ def _parse_attributes(attributes: str) -> dict[str, str] | None:
     """Return the attributes beside `r`, as a tag has them; None when they are not of the usual form."""
     pairs = _ATTRIBUTE.findall(attributes)
     found = dict(pairs)
-    is_usual = _ATTRIBUTES.fullmatch(attributes) and len(found) == len(pairs) and "r" not in found
-    return found if is_usual else None
+    return found if _ATTRIBUTES.fullmatch(attributes) and len(found) == len(pairs) and "r" not in found else None
 
 
 @lru_cache(maxsize=_MOST_KINDS)
@@ -306,8 +305,7 @@ class _Table:
         if stored == self._nothing:
             self._texts.append(stored)
             return
-        alike = len(formats) == 1
-        converters = repeat(formats[kinds[0]][0]) if alike else [formats[kind][0] for kind in kinds]
+        converters = repeat(formats[kinds[0]][0]) if len(formats) == 1 else [formats[kind][0] for kind in kinds]
         try:
             texts = [convert(each) if each else None for convert, each in zip(converters, stored, strict=False)]
         except UnreadableCell:
