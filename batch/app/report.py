@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from socket import gethostname
 from tempfile import TemporaryDirectory
@@ -107,7 +108,7 @@ def rewrite_report(name: str | None, settings: Settings, *, redacted: bool = Fal
         folder = _make_run_folder(run, settings)
         held.enter_context(hold_report(folder))
         if once and (files := written_files(folder, run, tally := ledger.tally(run.run))):
-            run, results = ledger.locate(run), ledger.results(run.run)
+            run, results = ledger.locate(run), partial(ledger.results, run.run)
             written = ReportFiles(files=files, steps=list_steps(files, run=run, tally=tally, results=results))
             return RunReport(run=run, tally=tally, folder=folder, written=written, was_there=True)
         if redacted:

@@ -13,6 +13,7 @@ from batch.errors import attempt
 from batch.formatting import format_day
 from batch.i18n import N_, _, current_language, use_language
 from batch.model.messages import Origin
+from batch.model.outcomes import Outcome
 from batch.model.phrases import Phrase
 from batch.model.redaction import mask_counts, mask_file_name, mask_result
 from batch.model.runs import NextStep, Result, Run, Tally
@@ -83,9 +84,13 @@ def write_report(
             return replace(written, steps=tuple(next_steps(inputs, written.files)))
 
 
-def list_steps(files: Iterable[Path], *, run: Run, tally: Tally, results: Iterator[Result]) -> tuple[NextStep, ...]:
+def list_steps(
+    files: Iterable[Path], *, run: Run, tally: Tally, results: Callable[[], Iterator[Result]]
+) -> tuple[NextStep, ...]:
     """Return what to do next about a report that is written. `files`: its own; the others as of `write_report`."""
-    statistics = collect_statistics(results, ZoneInfo(run.timezone))
+    # Rows to decide are named, and all others counted.
+    read = results() if tally.counts[Outcome.UNKNOWN] else ()
+    statistics = collect_statistics(read, ZoneInfo(run.timezone))
     nothing = SourceSheet(path=None, info=None, rows=None, name="")
     inputs = ReportInputs(run=run, tally=tally, sheet=nothing, rows=lambda: iter(()), statistics=statistics)
     return tuple(next_steps(inputs, files))

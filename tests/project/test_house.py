@@ -119,6 +119,7 @@ LINES_OF_FEATURES = {
     "a slowed sender, a token for workers, a question without an answer, problems in the language of the screen": 26,
     "next steps for all who watch, in the ledger and by the program that was started; a report's problems twice": 32,
     "what arrived of corrected rows, and on a phone; attempts of a run without an end": 28,
+    "next steps of a report that stands, rows to fix that no retry.xlsx has": 26,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

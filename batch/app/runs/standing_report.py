@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from batch.model.outcomes import Outcome, exit_code_of
 from batch.model.reasons import Reason
 from batch.model.runs import Run, Tally, ThisRun
 from batch.pool import NOTHING_SENT
-from batch.reporter import ReportFiles, RetryFiles
+from batch.reporter import ReportFiles, RetryFiles, list_steps
 
 _FILES = ("report.xlsx", "report.xlsm", "report.html", "results.csv", "retry.xlsx")
 
@@ -41,11 +42,13 @@ def find_standing_report(
     is_worked_on = any(map(RetryFiles(folder).is_changed, folder.glob("retry*.xlsx")))  # then a new one is wanted
     if _as_waiting(tally.reasons) != _as_waiting(reasons) or not files or is_worked_on:
         return None
+    last = ledger.locate(last)
+    steps = list_steps(files, run=last, tally=tally, results=partial(ledger.results, last.run))
     return FinishedRun(
-        run=ledger.locate(last),
+        run=last,
         tally=replace(tally, this_run=ThisRun(), since=0, settled=0),  # nothing was done now
         folder=folder,
-        written=ReportFiles(files=files),
+        written=ReportFiles(files=files, steps=steps),
         exit_code=exit_code_of(tally.counts),
         sent=NOTHING_SENT,
         is_new=False,

@@ -1,5 +1,6 @@
 """Lines that several commands print: the table of outcomes, labelled values, and which sheet was read."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from batch.cli.terminal import bold
@@ -32,13 +33,17 @@ def outcome_table(counts: Mapping[Outcome, int], reasons: Mapping[tuple[Outcome,
 
 
 def rows_line(tally: Tally, *, is_going_on: bool = False) -> str:
-    """`60 rows: Accepted 38, Fix 14, Waiting 8`, with the outcomes that occur; they add up.
+    """`60 rows: Accepted 38 (2 existing), Fix 14, Waiting 8`, with the outcomes that occur; they add up.
 
     `is_going_on`: a row in flight is counted as that, and is not to decide yet.
     """
     in_flight = count_in_flight(tally) if is_going_on else 0
-    counts = {**tally.counts, Outcome.UNKNOWN: tally.counts[Outcome.UNKNOWN] - in_flight}
+    counts, existing = Counter(tally.counts), tally.counts[Outcome.REUSED]
+    counts += Counter({Outcome.SUCCESS: existing})
+    counts -= Counter({Outcome.REUSED: existing, Outcome.UNKNOWN: in_flight})
     parts = [f"{outcome.word} {number(counts[outcome])}" for outcome in Outcome if counts[outcome]]
+    if existing:
+        parts[0] = _("{accepted} ({n} existing)").format(accepted=parts[0], n=number(existing))
     parts += [_("in flight {n}").format(n=number(in_flight))] if in_flight else []
     return ": ".join(filter(None, (format_rows(tally.rows), ", ".join(parts))))
 

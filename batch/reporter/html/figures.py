@@ -17,6 +17,7 @@ from batch.model.outcomes import Outcome
 from batch.model.runs import CAMPAIGN_FILE, NextStep, Run, Tally
 from batch.reporter.html.text import local_moment, rate_text
 from batch.reporter.rows import ReportInputs
+from batch.reporter.rows_to_correct import is_to_correct
 from batch.reporter.statistics import SentStep, Statistics
 from batch.reporter.summary_view import (
     URGENCY,
@@ -189,9 +190,19 @@ def _fix(inputs: ReportInputs, rows: int, retry: Path | None, book: Path | None)
         "Nothing was sent to these. Correct them in {file}, save it, and run it like a sheet.",
         rows,
     )
+    in_retry = sum(n for (outcome, reason), n in inputs.tally.reasons.items() if is_to_correct(outcome, reason))
+    if in_retry < rows:
+        words = _(
+            "Nothing was sent to these. Correct {n} of them in {file}, save it, and run it like a sheet; {report} says "
+            "what to do about the others."
+        )
     commands = ((f"wegly-batch {inputs.run.command} {_place(retry)}{_options(inputs.run)}", ""),)
     yield NextStep(
-        outcome=Outcome.ERROR, title=title, words=words.format(file=retry.name), file=retry.name, commands=commands
+        outcome=Outcome.ERROR,
+        title=title,
+        words=words.format(file=retry.name, n=number(in_retry), report=book.name if book else "report.xlsx"),
+        file=retry.name,
+        commands=commands,
     )
 
 

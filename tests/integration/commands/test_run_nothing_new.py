@@ -30,6 +30,7 @@ def test_a_night_without_anything_new_leaves_no_folder(office: Office) -> None:
     _code, _out, err = office.type(*office.command(sheet, campaign))
     assert f"nothing has changed since the run {first.summary['run']}: its report stands" in err
     assert str(office.folder / "reports" / first.summary["run"] / "report.xlsx") in err
+    assert "What to do next\n  1 row to fix: " in err
     assert office.run(sheet, campaign).summary["run"] == first.summary["run"]
 
 

@@ -313,6 +313,22 @@ def test_more_rows_than_a_worksheet_holds_go_on_the_next(report: Report, monkeyp
     )
 
 
+def test_rows_that_no_cell_can_mend_are_not_said_to_be_in_retry(report: Report) -> None:
+    """They are to fix, by other means: the numbers must fit what is there."""
+    reasons = {2: Reason.VALUE_MISSING, 3: Reason.NOT_DELIVERED_BY_CHOICE, 4: Reason.OPTED_OUT}
+    results = [
+        Result(row=row, outcome=Outcome.ERROR, findings=(Finding(reason),), person="+5511988887777")
+        for row, reason in reasons.items()
+    ]
+    written, folder = report(dict.fromkeys(reasons, ("Ana", "1", None)), results)
+    assert load_workbook(folder / "retry.xlsx").worksheets[0].max_row == 2
+    assert written.steps[0].title == "3 rows to fix"
+    assert written.steps[0].words == (
+        "Nothing was sent to these. Correct 1 of them in retry.xlsx, save it, and run it like a sheet; report.xlsx "
+        "says what to do about the others."
+    )
+
+
 def test_one_file_that_fails_does_not_stop_the_others(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk for the workbook: CSV and JSON are there, and a sentence says what is missing."""
     place = Path.replace

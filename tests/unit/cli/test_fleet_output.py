@@ -34,7 +34,7 @@ LANE = Lane(
     sent=SenderRun(sender="s1", attempts=0, achieved_rate=None),
 )
 ABLE = ConnectedWorker(name="host:7 0.4.0", endpoint=RUN.endpoint, queue="q")
-TALLY = Tally(counts=dict.fromkeys(Outcome, 0) | {Outcome.SUCCESS: 3}, reasons={})
+TALLY = Tally(counts=dict.fromkeys(Outcome, 0) | {Outcome.SUCCESS: 2, Outcome.REUSED: 1}, reasons={})
 BUSY = "none has taken it: they are busy"
 
 
@@ -129,6 +129,7 @@ def test_a_run_that_ended_while_it_was_to_be_cancelled_was_not_cancelled() -> No
     late = "Nothing was left to cancel, for the run 20261103T150000Z-c-0a1b had ended before: exit 0."
     assert late in cancelled_text(ended)
     assert late in cancelled_text(replace(ended, was_over=True))
+    assert "\n3 rows: Accepted 3 (1 existing)\n" in cancelled_text(ended)
     stopped = replace(ended, run=replace(RUN, exit_code=130))
     assert "The run 20261103T150000Z-c-0a1b has ended: cancelled (exit 130)." in cancelled_text(stopped)
 
