@@ -191,8 +191,7 @@ def describe_delivery(figures: Mapping[str, int], when: str) -> str:
 def brief_delivery(counts: DeliveryCounts) -> str:
     """Say what arrived where there is little room."""
     words = _("Delivered at least {delivered} of {messaged}, failed {failed}.")
-    figures = (("delivered", counts.delivered), ("messaged", counts.messaged), ("failed", counts.failed))
-    return words.format(**{name: number(messages) for name, messages in figures})
+    return words.format(**{name: number(getattr(counts, name)) for name in ("delivered", "messaged", "failed")})
 
 
 def attempts_text(run: Run, done: ThisRun) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, NonNegativeInt, ValidationError, field_validator
@@ -83,24 +84,28 @@ class _Summary(BaseModel):
 
 
 def write_index(reports: Path, language: str) -> tuple[str, ...]:
-    """Write `index.html` into a reports folder, whole or not at all, mode 0600. Returns sentences about problems.
+    """Write `index.html` into a reports folder, whole or not at all, mode 0600, in this language.
 
-    An `index.html` of another program stays. When a run ends meanwhile, the page is written again, so that of two runs
-    that end together neither is missing.
+    Returns sentences about problems, in the current one. An `index.html` of another program stays. When a run ends
+    meanwhile, the page is written again, so that of two runs that end together neither is missing.
     """
     target = reports / _NAME
-    with use_language(language):
-        try:
-            if _is_foreign(target):
-                return (_("{file} is not of wegly-batch, so the list of runs was not written.").format(file=target),)
-            for _attempt in range(_TRIES):
-                before = _summary_times(reports)
-                write_atomic(target, lambda file: file.writelines(render_page("runs.html.jinja", _values(reports))))
-                if _summary_times(reports) == before:
-                    break
-        except OSError as error:
-            words = _("The list of runs, {file}, could not be written: {error}.")
-            return (words.format(file=target, error=describe_os_error(error)),)
+
+    def write(file: BinaryIO) -> None:
+        with use_language(language):
+            file.writelines(render_page("runs.html.jinja", _values(reports)))
+
+    try:
+        if _is_foreign(target):
+            return (_("{file} is not of wegly-batch, so the list of runs was not written.").format(file=target),)
+        for _attempt in range(_TRIES):
+            before = _summary_times(reports)
+            write_atomic(target, write)
+            if _summary_times(reports) == before:
+                break
+    except OSError as error:
+        words = _("The list of runs, {file}, could not be written: {error}.")
+        return (words.format(file=target, error=describe_os_error(error)),)
     return ()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rights import is_private
 
+from batch.i18n import use_language
 from batch.model.outcomes import Outcome
 from batch.reporter import write_index
 from batch.reporter.html import runs_index
@@ -128,6 +129,9 @@ def test_somebody_elses_index_is_left_alone(reports: Path) -> None:
     (said,) = write_index(reports, "en")
     assert "not of wegly-batch" in said
     assert (reports / "index.html").read_text("utf-8") == "<h1>My shop</h1>"
+    with use_language("pt_BR"):  # that of the screen, which says it
+        (said,) = write_index(reports, "en")
+    assert said.endswith("a lista de execuções não foi escrita.")
 
 
 def test_our_own_index_is_written_anew(reports: Path) -> None:
