@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack
 
@@ -66,7 +67,7 @@ def running_sandbox(**options: Unpack[SandboxOptions]) -> Iterator[RunningSandbo
         try:
             yield RunningSandbox(url=_url(listener), log=log)
         finally:
-            server.should_exit = True
+            server.end()
             thread.join()
 
 
@@ -127,12 +128,33 @@ def _config(app: Any) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
+    """Ends at once: uvicorn looks whether it is to end, then for clients and for its tasks, each tenth of a second."""
+
+    _wake: Callable[[], object] | None = None
+
+    def end(self) -> None:
+        """Ask it to end, in another thread than its own."""
+        self.should_exit = True
+        if self._wake is not None:
+            self._wake()
+
+    async def main_loop(self) -> None:
+        ticks = asyncio.ensure_future(super().main_loop())
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, ticks.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticks
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End without waiting for clients: connections are reset, also hanging ones."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
         for connection in list(self.server_state.connections):
             if isinstance(connection, _Protocol):
                 connection.drop()
-        await super().shutdown(sockets)
+        if tasks := set(self.server_state.tasks):
+            _, late = await asyncio.wait(tasks, timeout=self.config.timeout_graceful_shutdown)
+            for task in late:
+                task.cancel()
 
 
 class _Protocol(H11Protocol):
