@@ -16,6 +16,7 @@ from typing import IO, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from openpyxl.workbook import Workbook
+from openpyxl.workbook._writer import WorkbookWriter
 from openpyxl.writer.excel import ExcelWriter
 
 from batch.i18n import N_, _
@@ -121,7 +122,7 @@ class NewWorkbook:
         self.book.properties.creator = "wegly-batch"
         self._parts = [ROOT_RELATIONS]
         # First in the file: programs that detect a type by content look for it there.
-        copy.writestr(ROOT_RELATIONS, save_package(self.book).read(ROOT_RELATIONS))
+        copy.writestr(ROOT_RELATIONS, WorkbookWriter(self.book).write_root_rels())  # type: ignore[no-untyped-call] # has no hints
 
     @contextmanager
     def stream(
