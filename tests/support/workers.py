@@ -52,8 +52,8 @@ def point_at(monkeypatch: pytest.MonkeyPatch, ledger: str, url: str) -> None:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    """Wait, at most half a minute, until something is so."""
-    end = time.monotonic() + 30
+    """Wait, at most a minute, until something is so."""
+    end = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -75,7 +75,7 @@ def working(ledger: str, url: str, text: str = "anything", *, lanes: int = 4) ->
     values: dict[str, Any] = {"lanes": lanes, "begun": note, "on_signal": lambda _again: None, "tell": told.append}
     worker = threading.Thread(target=serve_lanes, args=(settings, Token.parse(text, "test")), kwargs=values)
     worker.start()
-    assert begun.wait(30)
+    assert begun.wait(60)
     try:
         yield told
     finally:

@@ -93,7 +93,7 @@ def test_what_check_says_each_night_is_counted_in_these_lines(office: Office) ->
 def test_what_changed_makes_a_report(office: Office, change: str) -> None:
     """Another sheet, a decision, a report that is gone, or another form of it: then a run reports again."""
     sheet, campaign = office.sheet([*phones(2), "11 97001-0500"]), office.campaign()
-    first = office.run(sheet, campaign, "--read-timeout", "1")
+    first = office.run(sheet, campaign)
     more: list[str] = []
     if change == "sheet":
         office.sheet([*phones(2), "11 97001-0500", "13"])
@@ -131,7 +131,7 @@ def test_old_report_folders_are_removed_but_those_with_rows_to_decide(
 ) -> None:
     """`purge --reports-older-than` says before what goes, keeps what a person has to decide, and all of the ledger."""
     done = office.run(office.sheet(phones(2), name="a.csv"), office.campaign()).summary["run"]
-    unsure = office.run(office.sheet(["11 97001-0500"], name="b.csv"), office.campaign(), "--read-timeout", "1")
+    unsure = office.run(office.sheet(["11 97001-0500"], name="b.csv"), office.campaign())
     own = office.folder / "reports" / done / "notas.txt"
     monkeypatch.setattr(old_reports, "utc_now", lambda: datetime.now(UTC) + timedelta(days=31))
     code, out, _err = office.type("purge", "--reports-older-than", "30d", "--dry-run")

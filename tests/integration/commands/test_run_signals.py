@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from program import start
 
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
@@ -25,8 +26,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends n
 CONCURRENCY = 4
 LATENCY = 0.5
 """Seconds an answer takes: long enough to be interrupted, short enough to be waited for."""
-SOON = 0.15
-"""Seconds within which a POST may still arrive that had left before the signal was heeded."""
 
 CAMPAIGN = """
 [campaign]
@@ -53,27 +52,34 @@ class Place:
         """The options that every command here takes."""
         return ["--ledger", f"sqlite:///{self.folder / 'ledger.sqlite3'}"]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "WEGLY_TOKEN": "header.payload.signature"}
+
     def start(self, url: str) -> subprocess.Popen[str]:
         """Begin the run, the same each time."""
-        sheet, campaign = str(self.folder / "contatos.csv"), str(self.folder / "teste.toml")
-        options = ["--reports", str(self.folder / "reports"), "--rate", "200/s", "--concurrency", str(CONCURRENCY)]
-        return self._command("run", sheet, "-c", campaign, "--base-url", url, *options)
-
-    def ask(self, *words: str) -> str:
-        """What another command prints on stdout."""
-        with self._command(*words) as process:
-            out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-        return out
-
-    def _command(self, verb: str, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "batch", verb, *words, *self.shared],
-            env={**os.environ, "WEGLY_TOKEN": "header.payload.signature"},
+            [sys.executable, "-m", "batch", *self._run(url)],
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def run_again(self, url: str) -> int:
+        """The same run, in the tests' process and to its end: its exit code."""
+        return start(self._run(url), folder=self.folder, environment=self.environment).code
+
+    def ask(self, *words: str) -> str:
+        """What another command prints on stdout."""
+        printed = start([*words, *self.shared], folder=self.folder, environment=self.environment)
+        assert printed.code == 0, printed.err
+        return printed.out.decode()
+
+    def _run(self, url: str) -> list[str]:
+        sheet, campaign = str(self.folder / "contatos.csv"), str(self.folder / "teste.toml")
+        options = ["--reports", str(self.folder / "reports"), "--rate", "200/s", "--concurrency", str(CONCURRENCY)]
+        return ["run", sheet, "-c", campaign, "--base-url", url, *options, *self.shared]
 
     def summaries(self) -> list[dict[str, Any]]:
         """summary.json of each run, in the order of their names' times and, within a second, of their writing."""
@@ -135,24 +141,21 @@ def test_a_signal_lets_what_is_in_flight_finish(
         with running(here.start(sandbox.url)) as process:
             wait_for(sandbox, CONCURRENCY + 1, process)
             process.send_signal(number)
-            signalled = time.monotonic()
             _, err = process.communicate(timeout=30)
         assert process.returncode == code
         assert words in err
-        assert [each for each in sandbox.log.received if each.monotonic > signalled + SOON] == []
 
         (first,) = here.summaries()
         sent = len(sandbox.log.applied)
-        assert CONCURRENCY < sent == len(sandbox.log.received) < here.rows
+        # The next claims would have come with the answers to those that were just posted.
+        assert CONCURRENCY < sent == len(sandbox.log.received) <= 2 * CONCURRENCY < here.rows
         assert first["counts"]["success"] == sent
         assert first["counts"]["pending"] == here.rows - sent
         assert first["exit_code"] == code
         pending = [line for line in here.results(first["run"]) if line["wegly_status"] == "pending"]
         assert {(line["wegly_reason"], line["wegly_attempts"]) for line in pending} == {("interrupted", "0")}
 
-        with running(here.start(sandbox.url)) as process:
-            process.communicate(timeout=60)
-        assert process.returncode == 0
+        assert here.run_again(sandbox.url) == 0
         assert here.summaries()[-1]["this_run"]["attempts"] == here.rows - sent
         assert people(sandbox) == Counter(dict.fromkeys(people(sandbox), 1))
         assert len(people(sandbox)) == here.rows
@@ -168,11 +171,8 @@ def test_a_second_signal_ends_at_once_and_the_ledger_is_true(place: Callable[[li
             with pytest.raises(subprocess.TimeoutExpired):  # it waits for the answers
                 process.wait(timeout=0.5)
             process.send_signal(signal.SIGINT)
-            begin = time.monotonic()
-            _, err = process.communicate(timeout=30)
-            took = time.monotonic() - begin
+            _, err = process.communicate(timeout=30)  # it waits for its report, and for no answer: those take a minute
         assert process.returncode == 130
-        assert took < 10, "it waited for the answers, which take a minute, and not only for its report"
         assert "Ended while 4 rows had no answer yet: they may have arrived." in err
 
         (first,) = here.summaries()
@@ -184,9 +184,7 @@ def test_a_second_signal_ends_at_once_and_the_ledger_is_true(place: Callable[[li
         here.ask("report")
         assert here.results(first["run"]) == lines
 
-        with running(here.start(sandbox.url)) as process:
-            process.communicate(timeout=60)
-        assert process.returncode == 4
+        assert here.run_again(sandbox.url) == 4
         assert here.summaries()[-1]["counts"] == {**first["counts"], "success": 8, "pending": 0}
         assert people(sandbox) == Counter(dict.fromkeys(people(sandbox), 1))
         assert len(people(sandbox)) == here.rows

@@ -12,7 +12,7 @@ import pytest
 from raw_server import ended
 
 from batch.chats import ChatsClient, Token, make_ssl_context
-from batch.chats.transport import factory
+from batch.chats.transport import factory, http11
 from batch.chats.transport.factory import environment_proxy
 from batch.errors import SettingsError
 from batch.model.outcomes import Outcome
@@ -136,6 +136,7 @@ def test_a_proxy_that_cannot_be_used_is_an_error(monkeypatch: pytest.MonkeyPatch
         )
 
 
+Event = asyncio.Event | None
 Inside = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 CHAT = b'{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a"}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(CHAT), CHAT)
@@ -151,12 +152,12 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
 
 
 def through_tunnels(
-    inside: Inside, *payloads: str, connect: bool = False, first: str = "http", pause: float = 0.0
+    inside: Inside, *payloads: str, connect: bool = False, first: str = "http", when: Event = None, judged: Event = None
 ) -> tuple[list[Verdict], int]:
     """Post through a proxy that ends TLS itself, as those of companies do, and behaves so inside of each tunnel.
 
-    Gives the verdicts, and how many tunnels were opened. `connect`: before each post, and `pause` seconds before it.
-    `first`: how the proxy is spoken to.
+    Gives the verdicts, and how many tunnels were opened. `connect`: before each post, which begins at `when`.
+    `judged` is set after the last one. `first`: how the proxy is spoken to.
     """
     tunnels = 0
     certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -194,8 +195,11 @@ def through_tunnels(
         verdicts = []
         for payload in payloads:
             failed = await client.connect() if connect else None
-            await asyncio.sleep(pause)
+            if when is not None:
+                await asyncio.wait_for(when.wait(), 10)
             verdicts.append(failed or await client.post(payload, had_answer=True))
+        if judged is not None:
+            judged.set()
         await client.aclose()
         await asyncio.wait(tasks, timeout=5)
         await ended(proxy)
@@ -221,8 +225,9 @@ def test_each_post_has_a_tunnel_of_its_own(first: str, connect: bool) -> None:  
 
 
 @pytest.mark.parametrize("connect", [False, True])
-def test_an_answer_before_the_request_is_none(connect: bool) -> None:  # noqa: FBT001 - a parameter
+def test_an_answer_before_the_request_is_none(connect: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a parameter
     """A proxy that answers as soon as the tunnel stands: not sent, and it has not a byte of the request."""
+    monkeypatch.setattr(http11, "QUIET", 0.3)  # however busy the machine is
     asked = bytearray()
 
     async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -237,34 +242,38 @@ def test_an_answer_before_the_request_is_none(connect: bool) -> None:  # noqa: F
 
 def test_an_answer_since_the_tunnel_was_opened_is_none() -> None:
     """The tunnel was opened ahead; the request goes through another."""
-    greeted = False
+    greeted, closed = False, asyncio.Event()
 
     async def greets_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal greeted
         if not greeted:
             greeted = True
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # else it would be there before the connection is
             writer.write(STRAY)
-            assert await reader.read() == b""
+            try:
+                assert await reader.read() == b""
+            finally:
+                closed.set()
         await read_request(reader)
         writer.write(OK)
         await reader.read()
 
-    (verdict,), tunnels = through_tunnels(greets_once, PAYLOAD, connect=True, pause=0.1)
+    (verdict,), tunnels = through_tunnels(greets_once, PAYLOAD, connect=True, when=closed)
     assert (verdict.outcome, tunnels) == (Outcome.SUCCESS, 2)
 
 
 @pytest.mark.parametrize("status", [b"400 Bad Request", b"401 Unauthorized", b"429 Too Many", b"503 Unavailable"])
 def test_a_refusal_before_the_whole_request_is_unknown(status: bytes) -> None:
     """A proxy that answers after the head: nobody can know what became of the rest."""
+    judged = asyncio.Event()
 
     async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport has it
         writer.write(b"HTTP/1.1 " + status + b"\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n")
-        await asyncio.sleep(0.3)
+        await judged.wait()
 
-    (verdict,), _ = through_tunnels(early, json.dumps({"x": "y" * 32_000_000}))
+    (verdict,), _ = through_tunnels(early, json.dumps({"x": "y" * 16_000_000}), judged=judged)
     assert (verdict.outcome, verdict.repeat, verdict.stop, verdict.pause) == (Outcome.UNKNOWN, False, False, None)
     assert verdict.finding.reason is Reason.ANSWER_LOST
     assert verdict.http_status == int(status[:3])

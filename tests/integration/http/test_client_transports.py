@@ -16,7 +16,7 @@ from raw_server import reset
 from systems import WINE
 
 from batch.chats import make_ssl_context
-from batch.chats.transport import factory
+from batch.chats.transport import factory, http11
 from batch.chats.transport.connection import Connection, WriteTracker
 from batch.chats.transport.http11 import Answer, Http11Transport, head_of_post
 
@@ -281,8 +281,11 @@ def test_another_origin_gets_a_connection_of_its_own(proxied: bool) -> None:  # 
 STRAY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"
 
 
-def answers_then_strays(*, pause: float | None) -> Handler:
-    """A handler that answers, and sends an answer without a request with it (`pause` None) or so much later."""
+def answers_then_strays(*, pause: float | None, closed: asyncio.Event) -> Handler:
+    """A handler that answers, and sends an answer without a request with it (`pause` None) or so much later.
+
+    `closed` is set when the other side has closed the connection.
+    """
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await whole_request(reader)
@@ -291,7 +294,10 @@ def answers_then_strays(*, pause: float | None) -> Handler:
             await writer.drain()
             await asyncio.sleep(pause)
             writer.write(STRAY)
-        await reader.read()
+        try:
+            await reader.read()
+        finally:
+            closed.set()
 
     return handle
 
@@ -301,17 +307,20 @@ def answers_then_strays(*, pause: float | None) -> Handler:
 def test_what_nobody_asked_for_is_never_the_next_answer(pause: float | None, proxied: bool) -> None:  # noqa: FBT001
     """A second answer behind the first, at once or while idle: the connection is closed, the next post has its own."""
 
+    closed = asyncio.Event()
+
     async def twice(transport: Http11Transport, url: str) -> list[tuple[int, bytes]]:
         first = await answered(transport, request(url))
-        await asyncio.sleep(0.03)
+        await closed.wait()
         return [first, await answered(transport, request(url))]
 
-    assert served(answers_then_strays(pause=pause), twice, proxied=proxied) == [(200, b"ok")] * 2
+    assert served(answers_then_strays(pause=pause, closed=closed), twice, proxied=proxied) == [(200, b"ok")] * 2
 
 
 @both
-def test_an_answer_at_the_beginning_is_no_answer(proxied: bool) -> None:  # noqa: FBT001 - a parameter
+def test_an_answer_at_the_beginning_is_no_answer(proxied: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a parameter
     """A server that answers when it is connected to: nothing is written into that connection."""
+    monkeypatch.setattr(http11, "QUIET", 0.3)  # however busy the machine is
     seen = bytearray()
 
     async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -332,22 +341,26 @@ def test_an_answer_at_the_beginning_is_no_answer(proxied: bool) -> None:  # noqa
 @both
 def test_what_came_since_it_was_connected_is_no_answer(proxied: bool) -> None:  # noqa: FBT001 - a parameter
     """A connection that was made ahead gets an answer before its request: the request goes over another."""
-    connections = 0
+    connections, connected, closed = 0, asyncio.Event(), asyncio.Event()
 
     async def greets_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
         if connections == 1:
-            await asyncio.sleep(0.05)
+            await connected.wait()
             writer.write(STRAY)
-            await reader.read()
+            try:
+                await reader.read()
+            finally:
+                closed.set()
         await whole_request(reader)
         writer.write(OK)
         await reader.read()
 
     async def work(transport: Http11Transport, url: str) -> tuple[int, bytes]:
         await transport.connect(httpx.URL(url), 5.0)  # type: ignore[attr-defined]  # ours has it
-        await asyncio.sleep(0.3)
+        connected.set()
+        await closed.wait()
         return await answered(transport, request(url))
 
     assert served(greets_late, work, proxied=proxied) == (200, b"ok")
@@ -358,14 +371,17 @@ def test_what_came_since_it_was_connected_is_no_answer(proxied: bool) -> None:  
 def test_an_answer_before_the_whole_request_is_premature(proxied: bool) -> None:  # noqa: FBT001 - a parameter
     """A server that answers after the head, and reads no more: the tracker has it."""
 
+    judged = asyncio.Event()
+
     async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(STRAY)
-        await asyncio.sleep(0.2)
+        await judged.wait()
 
     async def work(transport: Http11Transport, url: str) -> tuple[int, list[str], bool]:
         tracker = Tracker()
-        status, _ = await answered(transport, request(url, body=b"x" * 32_000_000, tracker=tracker))
+        status, _ = await answered(transport, request(url, body=b"x" * 16_000_000, tracker=tracker))
+        judged.set()
         return status, tracker.calls, tracker.premature
 
     assert served(early, work, proxied=proxied) == (429, ["writing"], True)

@@ -12,6 +12,8 @@ import pytest
 from batch.cli.main import _run as wegly_batch
 from batch.sandbox import running_sandbox
 
+pytestmark = pytest.mark.usefixtures("plain_reports")
+
 CAMPAIGN = """
 [campaign]
 name = "teste"
@@ -91,7 +93,8 @@ def test_a_line_of_the_failure_table(
     (tmp_path / "c.csv").write_text("\n".join(["Nome;Telefone", *rows, ""]), encoding="utf-8")
     with running_sandbox() as sandbox:
         options = ["--base-url", sandbox.url, "--ledger", f"sqlite:///{tmp_path / 'l.sqlite3'}", "--json"]
-        where = ["--reports", str(tmp_path / "reports"), "--read-timeout", "1"]
+        timeout = "1" if line.reason == "answer_timeout" else "20"
+        where = ["--reports", str(tmp_path / "reports"), "--read-timeout", timeout]
         code = wegly_batch(["run", str(tmp_path / "c.csv"), "-c", str(tmp_path / "c.toml"), *options, *where])
         applied = [each for each in sandbox.log.applied if each.contact.endswith(line.digits)]
         posts = [each for each in sandbox.log.received if line.digits in each.body]
