@@ -20,6 +20,8 @@ from batch.ledger import Ledger, Owner
 from batch.sandbox import SPECIAL_CONTACTS, Faults, RunningSandbox, running_sandbox
 from batch.sandbox.faults import PLAIN, Behaviour
 
+pytestmark = pytest.mark.usefixtures("plain_reports")
+
 SENDER = "0b28ee57-7a57-4407-a9c5-5cd4e5a5fd6c"
 TEXTS = {"saudacao": "Olá {{1}}, bem-vindo!", "aviso": "Aviso para {{1}}"}
 ANA, BIA, CID = "+5511900001001", "+5511900011002", "+5511900021003"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moving_messages import Moving, MovingApi, accept, serving
+from program import start, start_on_terminal
 
 from batch.ledger import Ledger
 
@@ -42,8 +43,8 @@ def api(tmp_path: Path) -> Iterator[WaitingApi]:
         yield served
 
 
-def command(api: MovingApi) -> list[str]:
-    return [sys.executable, "-m", "batch", "follow", "--base-url", api.url, "--rate", "50/s"]
+def words(api: MovingApi) -> list[str]:
+    return ["follow", "--base-url", api.url, "--rate", "50/s"]
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -69,7 +70,8 @@ def test_a_bar_is_there_before_the_first_look_is_answered(tmp_path: Path, api: W
     """With how many looks there are; it counts them, and is gone when the result is shown."""
     child, terminal = pty.fork()
     if child == 0:
-        os.execve(sys.executable, command(api), environment(tmp_path, TERM="xterm"))  # noqa: S606 - the program itself
+        command = [sys.executable, "-m", "batch", *words(api)]
+        os.execve(sys.executable, command, environment(tmp_path, TERM="xterm"))  # noqa: S606 - the program itself
     shown = read_until(terminal, "0/3")
     assert "  0%" in shown
     assert "0/3" in shown
@@ -87,19 +89,15 @@ def test_none_is_drawn_without_a_terminal_or_on_one_that_cannot_go_back(
 ) -> None:
     """Cron's mail and a log hold the result alone."""
     api.may_answer.set()
+    surroundings: dict[str, Any] = {"folder": tmp_path, "environment": environment(tmp_path, TERM=term)}
     if term == "dumb":
-        child, terminal = pty.fork()
-        if child == 0:
-            os.execve(sys.executable, command(api), environment(tmp_path, TERM=term))  # noqa: S606 - the program itself
-        shown = read_until(terminal, "never shown").replace("\r\n", "\n")
-        os.close(terminal)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        code, shown = start_on_terminal(words(api), **surroundings)
+        assert code == 0
+        shown = shown.replace("\r\n", "\n")
     else:
-        ran = subprocess.run(
-            command(api), env=environment(tmp_path, TERM=term), capture_output=True, text=True, check=True
-        )
-        assert ran.stderr == ""
-        shown = ran.stdout
+        ran = start(words(api), **surroundings)
+        assert (ran.code, ran.err) == (0, b"")
+        shown = ran.out.decode()
     assert "3 of 3 messaged" in shown
     assert "\r" not in shown
     assert "%" not in shown.splitlines()[0]

@@ -23,6 +23,8 @@ from batch.cli.output.check import send_question
 from batch.errors import PlanChanged
 from batch.model.messages import hash_request
 
+pytestmark = pytest.mark.usefixtures("plain_reports")
+
 
 @pytest.fixture
 def sheet(office: Office) -> Path:

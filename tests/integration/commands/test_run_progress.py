@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from program import start_on_terminal
 
 from batch.sandbox import Faults, RunningSandbox, running_sandbox
 
-_WHY = "Windows has no pseudo-terminals"
-pty = pytest.importorskip("pty", reason=_WHY)
-termios = pytest.importorskip("termios", reason=_WHY)
+pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 
 CAMPAIGN = """
 [campaign]
@@ -42,39 +40,15 @@ class Place:
         (folder / "c.csv").write_text("\n".join(["Telefone", *phones]) + "\n", encoding="utf-8")
         (folder / "teste.toml").write_text(CAMPAIGN, encoding="utf-8")
 
-    def command(self, *more: str) -> list[str]:
-        url = ["--base-url", self.sandbox.url, "--rate", "20/s"]
-        return [sys.executable, "-m", "batch", "run", "c.csv", "-c", "teste.toml", "--yes", *url, *more]
-
-    def environment(self, **more: str) -> dict[str, str]:
-        ledger = f"sqlite:///{self.folder / 'ledger.sqlite3'}"
-        return {**os.environ, "WEGLY_TOKEN": "a-token", "WEGLY_BATCH_LEDGER": ledger, **more}
-
-    def on_terminal(self, *more: str, columns: int = 120, **environment: str) -> str:
+    def on_terminal(self, *, columns: int = 120, **environment: str) -> str:
         """What a person at a terminal of that width sees, raw."""
-        child, terminal = pty.fork()
-        if child == 0:
-            os.chdir(self.folder)
-            os.execve(sys.executable, self.command(*more), self.environment(**{"TERM": "xterm", **environment}))  # noqa: S606
-        termios.tcsetwinsize(terminal, (24, columns))
-        shown = _all_of(terminal)
-        _, status = os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) == 3, shown
+        words = ["run", "c.csv", "-c", "teste.toml", "--yes", "--base-url", self.sandbox.url, "--rate", "20/s"]
+        ledger = f"sqlite:///{self.folder / 'ledger.sqlite3'}"
+        own = {"WEGLY_TOKEN": "a-token", "WEGLY_BATCH_LEDGER": ledger, "TERM": "xterm"}
+        everything = {**os.environ, **own, **environment}
+        code, shown = start_on_terminal(words, folder=self.folder, environment=everything, size=(24, columns))
+        assert code == 3, shown
         return shown
-
-
-def _all_of(terminal: int) -> str:
-    pieces: list[bytes] = []
-    while True:
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:  # Linux says so when the other end is closed
-            break
-        if not piece:
-            break
-        pieces.append(piece)
-    os.close(terminal)
-    return b"".join(pieces).decode()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import time
 import pytest
 from office import CREATED, Office, person, phones
 
+pytestmark = pytest.mark.usefixtures("plain_reports")
+
 NOT_CHOSEN = ("pending", "not_chosen")
 
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees and is asked, on a real pseudo-terminal."""
+"""What a person at a terminal sees and is asked, on a pseudo-terminal; Ctrl+C and the first run by a real process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from office import HOME
+from program import read_terminal, start_on_terminal
 
 from batch.app.inputs.campaign_sheet import NO_CHOICES
 from batch.app.run import open_runs
@@ -59,38 +60,32 @@ class Terminal:
         answers: dict[str, str] | None = None,
         campaign: str = "teste.toml",
         size: tuple[int, int] = (40, 120),
+        in_process: bool = True,
     ) -> tuple[int, str]:
-        """Exit code and everything shown. `answers`: what to type (right) when a text (left) has appeared."""
-        command = [sys.executable, "-m", "batch", "run", "c.csv", "-c", campaign, "--base-url", self.sandbox.url]
+        """Exit code and everything shown. `answers`: what to type (right) when a text (left) has appeared.
+
+        `in_process`: in the tests' own; else in one whose terminal this is, which it needs for Ctrl+C.
+        """
+        words = ["run", "c.csv", "-c", campaign, "--base-url", self.sandbox.url, *more]
         environment = {
             **os.environ,
             "WEGLY_TOKEN": "a-token",
             "WEGLY_BATCH_LEDGER": f"sqlite:///{self.folder / 'ledger.sqlite3'}",
             "TERM": "xterm",
         }
-        child, terminal = pty.fork()
-        if child == 0:
-            os.chdir(self.folder)
-            os.execve(sys.executable, [*command, *more], environment)  # noqa: S606 - the program itself
-        termios.tcsetwinsize(terminal, size)
-        return _wait(child, terminal, dict(answers or {}))
-
-
-def _wait(child: int, terminal: int, answers: dict[str, str]) -> tuple[int, str]:
-    shown = ""
-    while True:
-        try:
-            piece = os.read(terminal, 4096).decode(errors="replace")
-        except OSError:  # Linux says so when the other end is closed
-            break
-        if not piece:
-            break
-        shown += piece
-        for text in [text for text in answers if text in shown]:
-            os.write(terminal, (answers.pop(text) + "\n").encode())
-    os.close(terminal)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+        if in_process:
+            code, shown = start_on_terminal(
+                words, folder=self.folder, environment=environment, answers=answers, size=size
+            )
+        else:
+            child, terminal = pty.fork()
+            if child == 0:
+                os.chdir(self.folder)
+                os.execve(sys.executable, [sys.executable, "-m", "batch", *words], environment)  # noqa: S606 - the program
+            termios.tcsetwinsize(terminal, size)
+            shown = read_terminal(terminal, answers or {})
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
 
 
 @pytest.fixture
@@ -101,7 +96,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 def test_it_shows_what_goes_to_whom_and_asks(terminal: Terminal) -> None:
     """Endpoint, sender, campaign, how many, the first of them; and yes sends."""
-    code, shown = terminal.run(answers={"[y/N]": "y"})
+    code, shown = terminal.run(answers={"[y/N]": "y"}, in_process=False)
     assert code == 0, shown
     for word in (terminal.sandbox.url, "0b28ee57", "teste", "2 messages", "+55 11 90000-1001", "Ola Ana, tudo bem?"):
         assert word in shown, shown
@@ -215,7 +210,9 @@ def test_a_canary_shows_and_asks_before_the_rest(terminal: Terminal) -> None:
 def test_ctrl_c_at_the_canarys_question_is_no(terminal: Terminal) -> None:
     """The run ends with 130, its report is written, and the rest waits."""
     (terminal.folder / "canary.toml").write_text(CAMPAIGN + "\n[canary]\nrows = 1\n", encoding="utf-8")
-    code, shown = terminal.run(answers={"now? [y/N]": "y", "rest? [y/N]": "\x03"}, campaign="canary.toml")
+    code, shown = terminal.run(
+        answers={"now? [y/N]": "y", "rest? [y/N]": "\x03"}, campaign="canary.toml", in_process=False
+    )
     assert code == 130, shown
     assert len(terminal.sandbox.log.applied) == 1
     assert len(list((terminal.folder / "reports").glob("*/report.xlsx"))) == 1

@@ -15,6 +15,8 @@ from office import CREATED, Office, phones
 
 from batch.chats.transport import factory
 
+pytestmark = pytest.mark.usefixtures("plain_reports")
+
 STRAY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
 
 

@@ -11,6 +11,8 @@ from office import CREATED, FIRST, HALVES, HOME, SECOND, Office, around, person,
 import batch.app.run
 from batch.sandbox import running_sandbox
 
+pytestmark = pytest.mark.usefixtures("plain_reports")
+
 DAY = timedelta(days=1)
 
 

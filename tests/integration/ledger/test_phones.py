@@ -11,6 +11,8 @@ from office import Office
 from batch.ledger import Ledger
 from batch.model.messages import message_key
 
+pytestmark = pytest.mark.usefixtures("plain_reports")
+
 CREATED = ("success", "created")
 
 

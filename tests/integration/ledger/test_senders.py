@@ -7,9 +7,12 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from office import CREATED, FIRST, HALVES, SECOND, Office, person, phones
 
 from batch.campaign.sources import read_shares
+
+pytestmark = pytest.mark.usefixtures("plain_reports")
 
 STOPPED = ("pending", "stopped")
 

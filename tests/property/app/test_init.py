@@ -51,7 +51,7 @@ def _columns(sheet: Path) -> list[str]:
         return []
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(headers(), st.permutations(range(4)))
 def test_any_names_of_columns_come_through(names: list[str], order: list[int]) -> None:
     """The phone is found by its cells, a template value by the name a person types."""

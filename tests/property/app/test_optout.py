@@ -48,7 +48,7 @@ known_words = st.builds(lambda word, dress: dress(word), st.sampled_from(WORDS),
 unknown_words = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=9).filter(
     lambda text: text.strip().casefold() not in PLAIN_NO
 )
-unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
 
 def rows(words: st.SearchStrategy[str]) -> st.SearchStrategy[list[tuple[int, str, str, str, str]]]:

@@ -163,7 +163,7 @@ def staged(
 S, R, E, U, W = Outcome.SUCCESS, Outcome.REUSED, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PENDING
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(FIRST, STEPS)
 # Corrected and sent, then sent as it stood from an old retry.xlsx, whose answer is lost: the row stays messaged.
 @example(

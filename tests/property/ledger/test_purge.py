@@ -192,7 +192,7 @@ def _bare(result: Result) -> Result:
     return replace(result, person=None, chat_id=None, notes=(), findings=findings, request=None)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, min_size=2, max_size=9))
 def test_a_purged_ledger_decides_as_one_that_never_was(history: Sequence[Step]) -> None:
     """Whom a run messages, every outcome, reason, time and count, today and in later runs of the same sheets; and no

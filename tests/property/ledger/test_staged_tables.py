@@ -28,7 +28,7 @@ BEGIN = datetime(2026, 11, 3, 12, tzinfo=UTC)
 KEYS = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 WRONG = (Finding(Reason.VALUE_MISSING, {"field": "Nome"}),)
 ELSEWHERE = (Finding(Reason.NOTE_LANDLINE, {"found": "1"}),)
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(deadline=None, max_examples=30)
 
 
 @dataclass(frozen=True)

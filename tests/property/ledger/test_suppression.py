@@ -20,7 +20,7 @@ from batch.model.phone.cells import Phone, read_phone
 from batch.model.reasons import Reason
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
-unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 SPELLINGS = (
     "{a}{n}{m}",
     "({a}) {n}-{m}",

@@ -41,7 +41,7 @@ WORDS = st.sampled_from(
 ASCII = st.characters(codec="ascii", exclude_categories=("Cc",))
 ANY = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Co", "Cn"))
 
-FILES = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FILES = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def texts(characters: st.SearchStrategy[str]) -> st.SearchStrategy[str]:

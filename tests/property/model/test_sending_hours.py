@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batch.model.sending_hours import Hours, Window
 
-unhurried = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failure."""
 
 ZONES = (

@@ -69,7 +69,7 @@ def user_workbook(path: Path, header_row: int, rows: Sequence[SheetRow]) -> None
     book.save(path)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(sheets(), st.sampled_from(["csv", "xlsx"]))
 def test_every_form_reads_back_to_the_same_outcomes(sheet: tuple[int, list[SheetRow], list[Result]], kind: str) -> None:
     """Workbook, CSV and page have each row's status and reason under its number, and the counts are those of the

@@ -56,7 +56,7 @@ def wrong_rows(draw: st.DrawFn) -> tuple[list[SheetRow], list[Result]]:
     return rows, results
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(wrong_rows())
 def test_rows_to_correct_read_back_as_they_were_read(given_rows: tuple[list[SheetRow], list[Result]]) -> None:
     """Every cell and every unreadable cell of the rows in error, in order, and of no other row; with its origin."""

@@ -35,7 +35,7 @@ from batch.reporter.xlsx.theme import Palette
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 START = datetime(2026, 2, 28, 23, 59, 58, 999_999, tzinfo=UTC)
-unhurried = settings(deadline=None, max_examples=300)
+unhurried = settings(deadline=None, max_examples=100)
 
 SIGNS = st.sampled_from(list("=+-@'\"; \t\n\r\x00\ud800😀ã1_x0041,()*\u202e\u00a0\ufeff\uff1d\uff0d"))
 texts = (

@@ -177,7 +177,7 @@ def report_of(path: Path, folder: Path) -> tuple[Path, dict[int, str]]:
     return done.files[0], {each.row: each.outcome.value for each in results}
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(SCRIBES, tables())
 @example(Scribe(row_numbers=False, references=False, empty_cells=True), [["Nome", "Telefone"], [], ["a", 1, None, "b"]])
 def test_the_users_cells_stay_and_each_result_is_on_its_row(scribe: Scribe, rows: Rows) -> None:
