@@ -10,17 +10,18 @@ import os
 import re
 import selectors
 import socket
-import struct
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from arrival_times import RequestReader, receive, stamp_arrivals
 
 __all__ = ["Arrivals", "arrivals_of"]
 
-_TIMESTAMP = 29
-"""SO_TIMESTAMP of Linux: the kernel notes when data came."""
 _PHONE = re.compile(rb'"wa_contact_id":\s*"\+?\d*?(\d{8})"')
 
 
@@ -61,43 +62,6 @@ def _serve(pipe: Connection, latency: float) -> None:
     pipe.send(server.arrivals)
 
 
-class _Line:
-    """One connection: what came of a request so far."""
-
-    def __init__(self, line: socket.socket) -> None:
-        self.socket = line
-        self._got = b""
-        self._since = 0.0
-
-    def arrived(self) -> list[tuple[bytes, float]] | None:
-        """Each request that came whole, with when its first byte came; None when the connection is closed."""
-        data, notes, _, _ = self.socket.recvmsg(65536, 256)
-        if not data:
-            return None
-        at = _stamp(notes)
-        if not self._got:
-            self._since = at
-        self._got += data
-        found = []
-        while (end := self._got.find(b"\r\n\r\n")) >= 0:
-            length = int(self._got[:end].lower().split(b"content-length:")[1].split(b"\r\n")[0])
-            if len(self._got) < end + 4 + length:
-                break
-            found.append((self._got[: end + 4 + length], self._since))
-            self._got = self._got[end + 4 + length :]
-            self._since = at
-        return found
-
-
-def _stamp(notes: list[tuple[int, int, bytes]]) -> float:
-    """The kernel's note of when the data came, else now: a server that is late to look must not blame who sent."""
-    for level, kind, value in notes:
-        if (level, kind) == (socket.SOL_SOCKET, _TIMESTAMP):
-            seconds, microseconds = struct.unpack("qq", value[:16])
-            return float(seconds + microseconds / 1_000_000)
-    return time.time()
-
-
 class _Server:
     """Answers every POST with a new chat after a while, and notes when each came. No more of HTTP than that."""
 
@@ -107,8 +71,7 @@ class _Server:
         self._selector = selectors.DefaultSelector()
         self._answers: list[tuple[float, int, socket.socket]] = []
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=1000)
-        if sys.platform == "linux":  # what is accepted has it from its first byte on
-            self._listening.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
+        stamp_arrivals(self._listening)
         self._selector.register(self._listening, selectors.EVENT_READ)
         self.port = self._listening.getsockname()[1]
 
@@ -120,28 +83,27 @@ class _Server:
             for key, _ in self._selector.select(wait):
                 if key.fileobj is pipe:
                     return
-                self._accept() if key.fileobj is self._listening else self._read(key.data)
+                self._accept() if key.data is None else self._read(key.fileobj, key.data)
             self._answer()
 
     def _accept(self) -> None:
         line, _ = self._listening.accept()
-        self._selector.register(line, selectors.EVENT_READ, _Line(line))
+        self._selector.register(line, selectors.EVENT_READ, RequestReader())
 
-    def _read(self, line: _Line) -> None:
-        try:
-            found = line.arrived()
-        except ConnectionError:
-            found = None
-        if found is None:
-            self._selector.unregister(line.socket)
-            line.socket.close()
+    def _read(self, line: socket.socket, requests: RequestReader) -> None:
+        data, came = b"", 0.0
+        with contextlib.suppress(ConnectionError):
+            data, came = receive(line)
+        if not data:
+            self._selector.unregister(line)
+            line.close()
             return
-        for request, at in found:
+        for request, at in requests.feed(data, came):
             phone = _PHONE.search(request)
             if phone is None:
                 raise SystemExit(f"a request without a phone: {request!r}")
             self.arrivals[int(phone[1])] = at
-            heapq.heappush(self._answers, (time.monotonic() + self._latency, len(self.arrivals), line.socket))
+            heapq.heappush(self._answers, (time.monotonic() + self._latency, len(self.arrivals), line))
 
     def _answer(self) -> None:
         while self._answers and self._answers[0][0] <= time.monotonic():
