@@ -112,7 +112,9 @@ class ChatsClient:
         exchange = Exchange(written=False, sent_at=began, received_at=self._now(), fault=fault, detail=detail)
         return judge(exchange, had_answer=False, redact=self._token.redact)
 
-    async def post(self, payload: str, *, had_answer: bool) -> Verdict:
+    async def post(
+        self, payload: str, *, had_answer: bool, is_void: Callable[[], bool] = lambda: False
+    ) -> Verdict | None:
         """Post once and return the verdict. Connects, where `connect` has not, or its connection is gone meanwhile.
 
         `asyncio.CancelledError` passes through, and `written` tells then if a byte had left. Never raises for failures
@@ -121,11 +123,12 @@ class ChatsClient:
         Args:
             payload: the body, as `encode` made it; sent as it is, in UTF-8.
             had_answer: this sender already had a readable 2xx in this run.
+            is_void: asked right before the first byte; when it is true nothing is written, and None returned.
         """
-        self._tracker = tracker = WriteTracker(read_timeout=self._read_timeout)
+        self._tracker = tracker = WriteTracker(read_timeout=self._read_timeout, is_void=is_void)
         try:
             exchange = await self._exchange(payload, tracker)
-            return judge(exchange, had_answer=had_answer, redact=self._token.redact)
+            return None if exchange is None else judge(exchange, had_answer=had_answer, redact=self._token.redact)
         except Exception:
             if not tracker.written:
                 raise
@@ -138,7 +141,7 @@ class ChatsClient:
         """Close the connection. May be called twice."""
         await self._transport.aclose()
 
-    async def _exchange(self, payload: str, tracker: WriteTracker) -> Exchange:
+    async def _exchange(self, payload: str, tracker: WriteTracker) -> Exchange | None:
         sent_at = self._now()
         answer: Answer | None = None
         body, oversized = b"", False
@@ -148,6 +151,8 @@ class ChatsClient:
             await self._drop_idle(sent_at)
             request = self._head(len(content)) + content
             answer = await self._transport.post(self._url, request, tracker, self._connect_timeout)
+            if answer is None:
+                return None
             body, oversized = await answer.read(MAX_ANSWER)
         except TimeoutError:
             fault = Fault.TIMEOUT

@@ -170,6 +170,7 @@ class TakenLane:
     errors: int
     """Of these, rows that the API refused."""
     offset: float
-    """Seconds that the server's clock is ahead of this machine's."""
+    """Seconds that the server's clock is ahead of this machine's, at most: where a claim is noted too late, the next
+    holder waits a little longer than it must; too early, it would not wait long enough."""
     rows: Mapping[str, Any]
     """The sender, and the rows of the sheet that are its jobs, ascending."""

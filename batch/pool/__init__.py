@@ -4,6 +4,8 @@ It knows the ledger and the API only by the protocols in `ports`. Invariants:
 
 * A worker waits for its start slot, claims and connects a little before it, posts once at its moment, and records or
   releases the claim; nothing else makes a POST.
+* Right before the first byte, with nothing to wait for in between, the hours and the age of the claim are looked at
+  once more: what may not begin any more gives its claim back and takes another slot.
 * Each sender has its own start slots, workers and stop signal. Causes that concern all senders (a signal, the ledger,
   the clock, the token) stop every one of them.
 * A message that a rule keeps back is passed over or deferred, never held by a claim.

@@ -29,7 +29,6 @@ OnOutcome = Callable[[Job, Outcome, Verdict], None]
 
 CLOCK_SLACK = timedelta(minutes=5)
 """How far the wall clock may go back during a run."""
-_NOT_REACHED = (Reason.NOT_CONNECTED, Reason.WINDOW)
 WARM = 0.5
 """Seconds within which idle connections are used in turn. One that is idle for a second is made anew, at the cost of
 half a post, so that the few of a steady run and the many of a busy moment are to stay in use."""
@@ -61,7 +60,7 @@ class AttemptRunner:
         now: Callable[[], datetime],
         stop: StopSignal,
         look: Callable[[Job], Awaitable[bool]] | None = None,
-        is_stale: Callable[[Any], bool] | None = None,
+        is_stale: Callable[[Any, float], bool] = lambda _held, _ahead: False,
         follows_claims: bool = False,
     ) -> None:
         """`client` makes a connection; `now` gives the wall clock in UTC; the others as of `Pool`."""
@@ -146,8 +145,8 @@ class AttemptRunner:
 
     async def post(
         self, client: ChatsPort, job: Job, held: Any, on_outcome: OnOutcome, *, due: float, closes: datetime | None
-    ) -> Attempt:
-        """Post once.
+    ) -> Attempt | None:
+        """Post once. None: right before its first byte it was too late for it, and the claim was given back.
 
         When it is cancelled, the outcome is recorded or the claim given back before it raises.
 
@@ -158,16 +157,18 @@ class AttemptRunner:
             on_outcome: called with the outcome of a cancelled post.
             due: when it was to begin, by the loop's clock.
             closes: when the hours end; a request not written by then (a lost connection takes a while to be made anew)
-                is not sent. None: no such end is near.
+                is not sent. None: they do not.
         """
         started, began = self._loop.time(), self.now()
         late = max(0.0, started - due)
-        had_answer = job.sender in self.answered
+
+        def is_void() -> bool:
+            nonlocal began
+            began = self.now()
+            return (closes is not None and began >= closes) or self.is_stale(held, 0.0)
+
         try:
-            if closes is None:
-                verdict = await client.post(job.payload, had_answer=had_answer)
-            else:
-                verdict = await self._post_until(client, job, closes, had_answer=had_answer)
+            verdict = await client.post(job.payload, had_answer=job.sender in self.answered, is_void=is_void)
         except (asyncio.CancelledError, Exception):
             if client.written:
                 cut_off = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.CUT_OFF))
@@ -178,30 +179,13 @@ class AttemptRunner:
             raise
         finally:
             self._put_idle(client)
+        if verdict is None:
+            await self.give_back(held)
+            return None
         if verdict.signs is not None:
             self.answered.add(job.sender)
-        self.reached = self.reached or verdict.finding.reason not in _NOT_REACHED
+        self.reached = self.reached or verdict.finding.reason is not Reason.NOT_CONNECTED
         return Attempt(verdict=verdict, milliseconds=self._milliseconds(started), began=began, late=late)
-
-    async def _post_until(self, client: ChatsPort, job: Job, closes: datetime, *, had_answer: bool) -> Verdict:
-        """Post at once, in this very task, unless no byte was written when the hours end."""
-        task, expired = asyncio.current_task(), False
-
-        def end() -> None:
-            nonlocal expired
-            if task is not None and not client.written:
-                expired = True
-                task.cancel()  # it goes no step further, so that nothing is written after this
-
-        timer = self._loop.call_later(max(0.0, (closes - self.now()).total_seconds()), end)
-        try:
-            return await client.post(job.payload, had_answer=had_answer)
-        except asyncio.CancelledError:
-            if not expired or client.written or task is None or task.uncancel():
-                raise
-            return Verdict(outcome=Outcome.PENDING, finding=Finding(Reason.WINDOW), repeat=True)
-        finally:
-            timer.cancel()
 
     async def give_back(self, held: Any, client: ChatsPort | None = None) -> None:
         """Release a claim with which nothing was posted, durably; its connection is idle again."""

@@ -75,16 +75,16 @@ class Pool:
         progress: Progress,
         stop: StopSignal,
         look: Callable[[Job], Awaitable[bool]] | None = None,
-        is_stale: Callable[[Any], bool] | None = None,
+        is_stale: Callable[[Any, float], bool] = lambda _held, _ahead: False,
         prepare: Callable[[SenderPool], None] | None = None,
         follows_claims: bool = False,
     ) -> None:
         """`client` makes a connection of its own; `now` gives the wall clock in UTC.
 
         `look` is awaited right before each claim; False: it shows no failure that the message may replace. `is_stale`
-        says of a claim, right before its post, that it may not be posted any more. `prepare` is called with each
-        sender's pool before it begins. `follows_claims`: claim as long before a start as claims take, for a ledger that
-        is far away.
+        says of a claim, at last right before the first byte of its post, that it may not be posted so many seconds from
+        now. `prepare` is called with each sender's pool before it begins. `follows_claims`: claim as long before a
+        start as claims take, for a ledger that is far away.
         """
         more: dict[str, Any] = {"look": look, "is_stale": is_stale, "follows_claims": follows_claims}
         self._runner = AttemptRunner(ledger=ledger, client=client, now=now, stop=stop, **more)

@@ -1,6 +1,6 @@
 """Protocols of the ledger, the API and the progress display as the pool uses them, and the pool's settings."""
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -33,14 +33,15 @@ class LedgerPort(Protocol):
 class ChatsPort(Protocol):
     """One connection to the API.
 
-    `connect` makes it ready, or returns why it cannot; `post` connects anew where it must. `written` is True when a
-    byte of the latest `post` may have gone out, also after that was cancelled.
+    `connect` makes it ready, or returns why it cannot; `post` connects anew where it must, and returns None, with
+    nothing written, where `is_void` is true right before the first byte. `written` is True when a byte of the latest
+    `post` may have gone out, also after that was cancelled.
     """
 
     @property
     def written(self) -> bool: ...
     async def connect(self) -> Verdict | None: ...
-    async def post(self, payload: str, *, had_answer: bool) -> Verdict: ...
+    async def post(self, payload: str, *, had_answer: bool, is_void: Callable[[], bool]) -> Verdict | None: ...
     async def aclose(self) -> None: ...
 
 

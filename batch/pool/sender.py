@@ -26,8 +26,6 @@ from batch.pool.stop import CLOCK_OFF, OutcomeMonitor
 CAP_PATIENCE = timedelta(minutes=2)
 """How near the next free place under a cap must be to be waited for: so that a run of every day at the same hour, which
 comes a moment before yesterday's messages are a day old, follows them instead of ending at once."""
-CLOSING = timedelta(minutes=2)
-"""How near the end of the hours must be for a post to be watched: to connect takes less."""
 LOOK_AGAIN = 30.0
 """Seconds after which a wait for an hour reads the wall clock again: a machine may have slept."""
 FOR_ALL = frozenset({Reason.NOT_AUTHORIZED, Reason.WRONG_ADDRESS})
@@ -233,8 +231,7 @@ class SenderPool:
         """Wait for the moment of the start; when it does not come, or this is cancelled, give the claim back."""
         started = False
         try:
-            is_stale = self._runner.is_stale
-            started = await self._slots.start(slot, partial(is_stale, held) if is_stale else None)
+            started = await self._slots.start(slot, partial(self._runner.is_stale, held))
             # A job that waited past the end of its hours is passed over.
             started = started and self._hours.closed_until(job, self._runner.now()) is None
         finally:
@@ -246,6 +243,8 @@ class SenderPool:
         """Post once, and record or release; True when the job is to be tried again now."""
         try:
             attempt = await self._post(job, ready)
+            if attempt is None:
+                return True
             verdict = attempt.verdict
             self._heed(verdict)
             if verdict.outcome is not Outcome.PENDING:
@@ -258,21 +257,17 @@ class SenderPool:
             self._progress.pause(verdict.pause, verdict.finding, self.sender)
         if not verdict.repeat:
             return False
-        if verdict.finding.reason is Reason.WINDOW:  # no failure: it will be passed over, or waited for
-            return True
         wait = retries.next_wait(self._loop.time(), verdict.pause, reached=self._runner.reached)
         if wait is None:
             self.stop.request(StopCause.RETRIES_USED_UP, verdict.finding)
             return False
         return await self.stop.sleep(wait)
 
-    async def _post(self, job: Job, ready: ReadyAttempt) -> Attempt:
+    async def _post(self, job: Job, ready: ReadyAttempt) -> Attempt | None:
         if isinstance(ready.client, Attempt):
             return ready.client
         self.starts.add(self._loop.time())
         closes = self._hours.closes_at(job)
-        if closes is not None and closes - self._runner.now() >= CLOSING:
-            closes = None
         return await self._runner.post(ready.client, job, ready.held, self._on_outcome, due=ready.due, closes=closes)
 
     async def _heed_refusal(self, job: Job, refused: ClaimRefusal) -> bool:

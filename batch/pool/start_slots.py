@@ -101,22 +101,21 @@ class StartSlots:
                 return slot
         return None
 
-    async def start(self, slot: StartSlot, is_void: Callable[[], bool] | None = None) -> bool:
+    async def start(self, slot: StartSlot, is_void: Callable[[float], bool] = lambda _seconds: False) -> bool:
         """Wait for the exact moment of a start; False when the run stops or the sender was paused first.
 
-        `is_void` is asked at that moment: True leaves it to the next, so that what is too old keeps none waiting.
-        When it is True the caller must start at once, without awaiting anything else.
+        `is_void` tells of a moment so many seconds ahead that it is too late: then it is left to the next at once, so
+        that what is too old keeps none waiting. When it is True the caller must start at once, without awaiting
+        anything else.
         """
         if not await self._wait_until(slot.time):
             return False
         # One after the other: after a stall of the machine several come at the same moment.
         async with self._door:
-            while (earliest := pacing.earliest_start(self._pace, self._starts)) > self._loop.time():
-                if not await self._wait_until(earliest):
+            while (earliest := pacing.earliest_start(self._pace, self._starts)) > (now := self._loop.time()):
+                if is_void(earliest - now) or not await self._wait_until(earliest):
                     return False
-            if slot.generation != self._pace.generation or self._stop.is_requested:
-                return False
-            if is_void is not None and is_void():
+            if slot.generation != self._pace.generation or self._stop.is_requested or is_void(0.0):
                 return False
             self._starts.append(self._loop.time())
             return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from unittest.mock import patch
 
@@ -18,9 +18,11 @@ __all__ = ["WAYS", "Way"]
 class Connected(ChatsClient):
     """Connects before each post, as the pool does."""
 
-    async def post(self, payload: str, *, had_answer: bool) -> Verdict:
+    async def post(
+        self, payload: str, *, had_answer: bool, is_void: Callable[[], bool] = lambda: False
+    ) -> Verdict | None:
         failed = await self.connect()
-        return failed or await super().post(payload, had_answer=had_answer)
+        return failed or await super().post(payload, had_answer=had_answer, is_void=is_void)
 
 
 class Way:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -105,10 +105,12 @@ class Holder:
 
         return asyncio.run(with_queue())
 
-    def claim(self, row: int = 2) -> Claim:
+    def claim(self, row: int = 2, *, ahead: float = 0.0) -> Claim:
+        """`ahead`: seconds by which the claim's time is ahead of the clock."""
+
         async def work(queue: LaneQueue) -> Any:
             (job,) = [job for job in queue.jobs(self.sender) if job.row == row]
-            return await queue.claim(job, datetime.now(UTC))
+            return await queue.claim(job, datetime.now(UTC) + timedelta(seconds=ahead))
 
         claim: Claim = self.sending(work)
         assert isinstance(claim, Claim)

@@ -81,11 +81,13 @@ class Client:
             await asyncio.sleep(seconds)
         return OFFLINE if self.api.refusing() else None
 
-    async def post(self, payload: str, *, had_answer: bool) -> Verdict:
+    async def post(self, payload: str, *, had_answer: bool, is_void: Callable[[], bool]) -> Verdict | None:
         row = int(payload)
         self.written = False
         if self.api.reconnecting:
             await asyncio.sleep(self.api.reconnecting)
+        if is_void():
+            return None
         self.written = True
         self.api.posts.append((asyncio.get_running_loop().time(), row))
         self.api.in_flight += 1

@@ -35,8 +35,10 @@ _MOST_TURNS: Final = 100
 class WriteTracker:
     """Account of one request's writing, kept by its connection; it starts the answer's time-out."""
 
-    def __init__(self, *, read_timeout: float = math.inf) -> None:
+    def __init__(self, *, read_timeout: float = math.inf, is_void: Callable[[], bool] = lambda: False) -> None:
         """`read_timeout`: seconds from the last written byte to the whole answer; by default others limit it."""
+        self.is_void = is_void
+        """Tells, right before the first byte, that the request may not be written any more."""
         self.written = False
         """A byte of the request may have gone out. Certainly none while it is False: it is set before the write."""
         self.premature = False

@@ -55,8 +55,8 @@ class Http11Transport:
         """True when every connection goes through a proxy."""
         return self._proxy is not None
 
-    async def post(self, url: httpx.URL, request: bytes, tracker: WriteTracker, seconds: float | None) -> Answer:
-        """Post once; the answer's head is there on return.
+    async def post(self, url: httpx.URL, request: bytes, tracker: WriteTracker, seconds: float | None) -> Answer | None:
+        """Post once; the answer's head is there on return. None: the request was void when it was to be written.
 
         Args:
             url: where the request goes.
@@ -68,6 +68,8 @@ class Http11Transport:
             httpx.TransportError: with the cause. Nothing is repeated.
         """
         connection = await self.connect(url, seconds)
+        if tracker.is_void():  # from here to the first byte nothing is waited for
+            return None
         try:
             connection.send(request, tracker)
             return Answer(connection, await connection.head())

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
+from math import ceil
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,19 +18,26 @@ import sqlalchemy as sa
 from batch.event_log import log
 from batch.ledger.read.lanes import first_finding
 from batch.ledger.send.claims import Claim
-from batch.ledger.send.queue import SendQueue, planned_rows
-from batch.ledger.storage.engine import database_of
+from batch.ledger.send.queue import JOBS, JobRows, SendQueue, are_pending, planned_rows
+from batch.ledger.storage.engine import database_of, pages
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner
+from batch.ledger.storage.postgres_locks import ClaimAges
+from batch.ledger.storage.schema import messages, rows
 from batch.ledger.storage.writer import Kind
 from batch.model.lanes import LaneStarts, LaneState
 from batch.model.messages import Job
 from batch.model.reasons import Finding
+from batch.model.verdicts import Verdict
 
 LEASE = 5.0
 """Seconds without a statement after which the server ends the session of a lane, and with it its lock."""
 STALE = LEASE / 2
-"""Seconds after which a claim is given back instead of posted: another may have the lane soon."""
+"""Seconds after which a claim is given back instead of posted, however long claims take: another may have the lane
+soon."""
+BEGINS_WITHIN = 0.5
+"""Seconds after its claim within which a post begins, or it does not: the next holder of the lane reckons with them.
+Where claims and connections take longer than that, the lane notes how long, up to `STALE`, before it takes so long."""
 _NOTED = timedelta(seconds=10)
 """After which a beat notes the starts. Those that a lost holder did not note are counted by its messages."""
 _LEFT = (LaneState.WAITING.value, LaneState.DONE.value)
@@ -35,9 +47,12 @@ OF_LANE = (lanes.c.run == sa.bindparam("of_run"), lanes.c.sender == sa.bindparam
 class LaneQueue(SendQueue):
     """The queue of one lane, which knows of claims that have become too old to be posted."""
 
-    def __init__(self, *parts: Any, **more: Any) -> None:
-        super().__init__(*parts, **more)
+    def __init__(self, engine: sa.Engine, *parts: Any, **more: Any) -> None:
+        super().__init__(engine, *parts, **more)
+        self._ages: ClaimAges = database_of(engine).claim_ages  # type: ignore[attr-defined] # a server has lanes
         self._begun: dict[str, tuple[float, float]] = {}
+        self._within = BEGINS_WITHIN
+        """As the lane's row has it."""
         self._beats = Kind(4, partial(_beat, owner=self._owner))
         self._turns = Kind(5, partial(_take_turn, owner=self._owner))
         self._passes = Kind(6, partial(_pass_canary, owner=self._owner))
@@ -47,20 +62,40 @@ class LaneQueue(SendQueue):
         self._begun[job.key] = clocks()
         return super().claim(job, now)
 
-    def is_stale(self, held: Claim) -> bool:
-        """Return whether a claim may not be posted any more: this process stood still, or the machine slept."""
-        begun = self._begun.pop(held.key, (0.0, 0.0))
-        age = max(now - then for now, then in zip(clocks(), begun, strict=True))
-        if age > STALE:
-            log.warning("claim_stale", run=held.owner.run, seconds=round(age, 1))
-        return age > STALE
+    def release(self, held: Claim, finding: Finding | None, *, status: int | None = None) -> Any:
+        self._begun.pop(held.key, None)
+        return super().release(held, finding, status=status)
+
+    def record(self, held: Claim, verdict: Verdict, *, duration_ms: int, began: datetime | None = None) -> Any:
+        self._begun.pop(held.key, None)
+        return super().record(held, verdict, duration_ms=duration_ms, began=began)
+
+    def is_stale(self, held: Claim, ahead: float = 0.0) -> bool:
+        """Return whether a claim may not be posted `ahead` seconds from now: the next holder would not reckon with it.
+
+        This process stood still, or the machine slept; or there is much to be sent at this moment.
+        """
+        age = max(now - then for now, then in zip(clocks(), self._begun.get(held.key, (0.0, 0.0)), strict=True))
+        self._ages.note(age)
+        if age + ahead > self._within:
+            log.warning("claim_stale", run=held.owner.run, seconds=round(age, 2), ahead=round(ahead, 2))
+        return age + ahead > self._within
 
     def beat(self, sender: str, rate: float | None, paused_until: datetime | None, starts: LaneStarts) -> Any:
         """Keep the session alive, note pace and starts, and return (cause that stops the run or None, its finding).
 
         A future as of the other writes. Must be given by the event loop: where that stands still, the lane is lost.
         """
-        return self._write(self._beats, (sender, rate, paused_until, starts))
+        # In halves, so that it changes seldom; and what is near the next one has that.
+        within = min(STALE, max(BEGINS_WITHIN, ceil(2 * self._ages.of_most + 0.2) / 2))
+        self._within = min(self._within, within)
+        beaten = self._write(self._beats, (sender, rate, paused_until, starts, within))
+        beaten.add_done_callback(partial(self._note_within, within))
+        return beaten
+
+    def _note_within(self, within: float, beaten: asyncio.Future[Any]) -> None:
+        if not beaten.cancelled() and beaten.exception() is None:
+            self._within = within
 
     def judges(self, sender: str) -> Any:
         """Return whether this lane is to judge the first rows of its run, of which it has sent its own.
@@ -82,11 +117,14 @@ def clocks() -> tuple[float, float]:
 
 
 def _beat(
-    connection: sa.Connection, paces: Sequence[tuple[str, float | None, datetime | None, LaneStarts]], *, owner: Owner
+    connection: sa.Connection,
+    paces: Sequence[tuple[str, float | None, datetime | None, LaneStarts, float]],
+    *,
+    owner: Owner,
 ) -> list[tuple[str | None, Finding | None]]:
     database_of(connection).guard_claims(connection, [])
-    for sender, rate, until, starts in paces:
-        pace = {"rate": rate, "paused_until": until, "slowed": starts.slowed}
+    for sender, rate, until, starts, within in paces:
+        pace = {"rate": rate, "paused_until": until, "slowed": starts.slowed, "begins_within": within}
         changed = [lanes.c[name].is_distinct_from(value) for name, value in pace.items()]
         if starts.noted is not None:
             changed.append(sa.and_(lanes.c.attempts != starts.count, lanes.c.noted < starts.noted - _NOTED))
@@ -125,6 +163,27 @@ def _pass_canary(connection: sa.Connection, asked: Sequence[None], *, owner: Own
     connection.execute(passed)
     connection.execute(sa.update(lanes).where(lanes.c.run == owner.run).values(kept_back=False))
     return [None for _each in asked]
+
+
+def rows_of_lane(connection: sa.Connection, lane: Mapping[Any, Any], last: int | None) -> JobRows:
+    """Return the jobs of a lane: as its submission has them, or looked up where an earlier version made that.
+
+    `last`: the last row, or None.
+    """
+    if (found := lane["rows"]) is None:
+        return planned_rows(connection, lane["run"], lane["sender"], last)
+    found = found if last is None else found[: bisect_right(found, last)]
+    return {lane["sender"]: array("I", found)} if found else {}
+
+
+def has_jobs(connection: sa.Connection, run: str, sender: str) -> bool:
+    """Return whether a message of a lane waits to be sent."""
+    of_lane = sa.select(lanes).where(*OF_LANE)
+    lane = connection.execute(of_lane, lane_names(run, sender)).mappings().one()
+    upto = connection.execute(sa.select(submissions.c.upto).where(submissions.c.run == run)).scalar()
+    found = chain.from_iterable(rows_of_lane(connection, lane, upto).values())
+    query = sa.select(rows.c.row).select_from(JOBS).where(*are_pending(run), messages.c.sender == sender).limit(1)
+    return any(connection.execute(query.where(rows.c.row.in_(page))).first() for page in pages(found))
 
 
 def starts_values(starts: LaneStarts) -> dict[str, Any]:

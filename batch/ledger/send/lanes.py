@@ -7,7 +7,6 @@ which it differs from those of the holders before and after.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -35,22 +34,22 @@ from batch.ledger.read.lanes import (
 from batch.ledger.send import lane_queue
 from batch.ledger.send.claims import settle_claims
 from batch.ledger.send.contact_limits import ContactLimiter
-from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, lane_names, starts_values
-from batch.ledger.send.queue import JOBS, JobRows, are_pending, planned_rows
-from batch.ledger.storage.engine import connect_to_read, database_of, pages
+from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, has_jobs, lane_names, rows_of_lane, starts_values
+from batch.ledger.send.queue import JobRows
+from batch.ledger.storage.engine import connect_to_read, database_of
 from batch.ledger.storage.failover import seconds_to_prove
 from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock, workers_remedy
 from batch.ledger.storage.pseudonyms import read_hashes
-from batch.ledger.storage.schema import State, messages, rows
+from batch.ledger.storage.schema import State, messages
 from batch.ledger.storage.writer import Writer
 from batch.model.lanes import OPEN_STATES, LaneStarts, LaneState, TakenLane
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import Run, SenderRun, StopCause
 
-_PACED = 1.55
-"""Seconds after the last claim of the holder before: its post may begin half a second later, and the second after that
-belongs to it; a little more, since arrivals are not quite as even as starts."""
+_SECOND = 1.05
+"""Seconds after the last post of the holder before that belong to it: a little more than one, since arrivals are not
+quite as even as starts."""
 _RECENT = timedelta(seconds=10)
 LOST_AT_MOST = 5
 """Workers that may be lost one after the other in a lane without an outcome in between: what kills them may lie in it,
@@ -183,7 +182,6 @@ class Lanes(LaneReader):
             connection.exec_driver_sql(f"SET idle_in_transaction_session_timeout = {lane_queue.LEASE * 1000:.0f}")
             before, clock = datetime.now(UTC), sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
             there: datetime = connection.execute(sa.select(clock)).scalar_one()
-            here = before + (datetime.now(UTC) - before) / 2
             open_lane = sa.select(lanes).where(*OF_LANE, lanes.c.state.in_(OPEN_STATES), *IS_OPEN, MAY_BE_TAKEN)
             of_lane = lane_names(run.run, sender)
             found = connection.execute(open_lane.with_for_update(of=lanes), of_lane).mappings().first()
@@ -204,7 +202,9 @@ class Lanes(LaneReader):
                 if submission.canary is not None:
                     _stop(connection, run.run, values["cause"], first_finding(values["findings"]))
                 return None
-            wait = max(0.0, _seconds_to(latest, there, at_most=0.0) + _PACED) if latest else 0.0
+            wait = (
+                max(0.0, _seconds_to(latest, there, at_most=0.0) + found["begins_within"] + _SECOND) if latest else 0.0
+            )
             return TakenLane(
                 epoch=found["epoch"] + 1,
                 submission=submission,
@@ -214,8 +214,8 @@ class Lanes(LaneReader):
                 starts=starts,
                 done=sum(ended.values()),
                 errors=ended.get(State.ERROR.value, 0),
-                offset=(there - here).total_seconds(),
-                rows=_rows_of(connection, found, submission.last_row),
+                offset=(there - before).total_seconds(),
+                rows=rows_of_lane(connection, found, submission.last_row),
             )
 
     @contextmanager
@@ -247,7 +247,7 @@ class Lanes(LaneReader):
         starts = starts if state is LaneState.WAITING else replace(starts, latest=None)
         with self._claiming() as connection:
             if state is LaneState.DONE and next_at is None:
-                state = LaneState.WAITING if _has_jobs(connection, run, sender) else state
+                state = LaneState.WAITING if has_jobs(connection, run, sender) else state
             values = {
                 "state": state.value,
                 "next_at": next_at,
@@ -296,27 +296,6 @@ class Lanes(LaneReader):
 
 def _seconds_to(at: datetime, now: datetime, *, at_most: float = 1e9) -> float:
     return min(at_most, (at - now).total_seconds())
-
-
-def _rows_of(connection: sa.Connection, lane: Mapping[Any, Any], last: int | None) -> JobRows:
-    """Return the jobs of a lane: as its submission has them, or looked up where an earlier version made that.
-
-    `last`: the last row, or None.
-    """
-    if (found := lane["rows"]) is None:
-        return planned_rows(connection, lane["run"], lane["sender"], last)
-    found = found if last is None else found[: bisect_right(found, last)]
-    return {lane["sender"]: array("I", found)} if found else {}
-
-
-def _has_jobs(connection: sa.Connection, run: str, sender: str) -> bool:
-    """Return whether a message of a lane waits to be sent."""
-    of_lane = sa.select(lanes).where(*OF_LANE)
-    lane = connection.execute(of_lane, lane_names(run, sender)).mappings().one()
-    upto = connection.execute(sa.select(submissions.c.upto).where(submissions.c.run == run)).scalar()
-    found = chain.from_iterable(_rows_of(connection, lane, upto).values())
-    query = sa.select(rows.c.row).select_from(JOBS).where(*are_pending(run), messages.c.sender == sender).limit(1)
-    return any(connection.execute(query.where(rows.c.row.in_(page))).first() for page in pages(found))
 
 
 def _taken_values(found: Mapping[Any, Any], owner: Owner, *, recorded: int, is_paused: bool) -> dict[str, Any]:

@@ -62,6 +62,7 @@ lanes = sa.Table(
     sa.Column("noted", UtcTime),
     sa.Column("rate", sa.Float),
     sa.Column("paused_until", UtcTime),
+    sa.Column("begins_within", sa.Float, nullable=False, server_default="0.5"),
     sa.Column("cause", sa.Text),
     sa.Column("findings", sa.Text),
     sa.Column("pending_findings", sa.Text),
@@ -75,7 +76,8 @@ lanes = sa.Table(
 """One per sender of a submitted run. `lock`: the number of the sender's lock on the server. `state`: a `LaneState`.
 `epoch`: how often it was taken; each of its claims carries it. `next_at`: when a resting one goes on. `host`, `pid`,
 `since`: who took it last. `taken_over`: how often from a worker that was lost. `rate`, `paused_until`: the pace that
-the API asked for, for who takes it next. `attempts` to `noted`: as of `LaneStarts`, noted now and then. `cause`,
+the API asked for, for who takes it next. `begins_within`: seconds after a claim within which its holder begins to post.
+`attempts` to `noted`: as of `LaneStarts`, noted now and then. `cause`,
 `pending_findings`: as of `SenderRun`; `findings`: the answer that stopped it. `lost`: workers that were lost one after
 the other without an outcome in between; `recorded`: outcomes that there were when it was taken last. `rows`: its jobs,
 by their rows in the sheet, ascending; so that who takes it need not look through those of all senders. `kept_back`: it

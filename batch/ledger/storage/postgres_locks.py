@@ -8,6 +8,7 @@ replaced silently: what it held may be another's by now, and nothing is claimed 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,8 @@ from batch.model.runs import StopCause
 ACCEPT_ASYNC = "accept_async_replica"
 """Parameter of the URL: the risk of a standby that may lack the last claims is taken."""
 _MOST_SECONDS_OFF = 5
+_AGES = 40
+_MOST = 32
 _BY_INDEX = (
     "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;"
     " SET cpu_tuple_cost = 1; SET cpu_index_tuple_cost = 1"
@@ -47,6 +50,21 @@ locks_table = sa.Table(
 """The last holder of each lock."""
 
 
+class ClaimAges:
+    """The ages of a worker's latest claims, in all of its lanes, when their posts could begin."""
+
+    def __init__(self) -> None:
+        self._latest: deque[float] = deque(maxlen=_AGES)
+
+    def note(self, seconds: float) -> None:
+        self._latest.append(seconds)
+
+    @property
+    def of_most(self) -> float:
+        """The age that most did not exceed, in seconds; 0 while there are few."""
+        return sorted(self._latest)[_MOST] if len(self._latest) == _AGES else 0.0
+
+
 class LockingServer(Database):
     """The locks and the claiming session of one program on a server."""
 
@@ -54,6 +72,7 @@ class LockingServer(Database):
         """`accepts_async`: the risk of a standby that may lack the last claims is taken."""
         self.location = self.option = location
         self.confirmed = ConfirmedClaims()
+        self.claim_ages = ClaimAges()
         self._schema = schema
         self._accepts_async = accepts_async
         self._claiming: sa.Connection | None = None

@@ -352,6 +352,34 @@ def test_a_name_that_cannot_be_resolved_stops_the_run(monkeypatch: pytest.Monkey
     assert "resolved" in str(verdict.finding.values["words"])
 
 
+@pytest.mark.parametrize("voids", [(True, False), (False, True, False)], ids=["new connection", "kept one"])
+def test_a_request_that_is_void_at_its_first_byte_is_not_written(voids: tuple[bool, ...]) -> None:
+    """It is asked when the connection is there, which serves the next one."""
+    bodies: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while body := await read_request(reader):
+            bodies.append(body)
+            writer.write(whole(CHAT))
+
+    async def run() -> list[bool]:
+        async with Server(handle) as server:
+            client = client_for(server.url)
+            found = []
+            try:
+                for void in voids:
+                    verdict = await client.post(PAYLOAD, had_answer=True, is_void=lambda void=void: void)
+                    assert client.written is not void
+                    found.append(verdict is None)
+            finally:
+                await client.aclose()
+            assert WAY["way"].proxied or server.connections == 1
+            return found
+
+    assert asyncio.run(run()) == list(voids)
+    assert len(bodies) == voids.count(False)
+
+
 async def cancelled(client: ChatsClient, when: asyncio.Event) -> bool:
     """Cancel a post once `when` is set; gives `client.written`."""
     task = asyncio.create_task(client.post(PAYLOAD, had_answer=True))

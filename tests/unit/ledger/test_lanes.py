@@ -175,12 +175,14 @@ def test_the_next_holder_goes_on_at_the_pace_of_the_one_before(ledger: Ledger, h
     assert (fresh.wait, fresh.pause, fresh.rate, fresh.done) == (0.0, 0.0, None, 0)
     until = datetime.now(UTC) + timedelta(seconds=60)
     first.sending(lambda queue: queue.beat(SENDER, 2.5, until, LaneStarts()))
-    held = first.claim()
+    held = first.claim(ahead=60.0)  # as if it were made at the moment of the takeover, however long the test takes
     first.sending(lambda queue: queue.record(held, ACCEPTED, duration_ms=5))
     first.held.close()
     taken = second.take()
     assert taken is not None
-    assert 1.05 < taken.wait <= 1.55  # what was claimed a moment ago may begin still, half a second later at most
+    assert taken.wait == pytest.approx(
+        1.55
+    )  # what was claimed a moment ago may begin still, half a second later at most
     assert 50 < taken.pause <= 60
     assert (taken.rate, taken.done, taken.errors) == (2.5, 1, 0)
     second.sending(lambda queue: queue.beat(SENDER, None, None, LaneStarts()))
@@ -229,24 +231,73 @@ def test_the_time_in_which_a_lane_rests_is_no_time_of_sending(
     assert (later.count, later.gaps) == (3, gaps)
 
 
-def test_a_claim_is_stale_after_half_the_lease(hold: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its age counts from before its transaction, by a clock that goes on in sleep and by the wall clock."""
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The clocks by which a queue tells the age of its claims: one that goes on in sleep, and the wall clock."""
     now = [100.0, 1000.0]
     monkeypatch.setattr(lane_queue, "clocks", lambda: (now[0], now[1]))
+    return now
+
+
+def test_a_claim_is_stale_when_the_next_holder_does_not_reckon_with_it(
+    hold: Callable[[], Holder], clock: list[float]
+) -> None:
+    """Its age counts from before its transaction, by each of the clocks, and to the moment when its post may begin."""
     holder = hold()
     holder.take()
 
     async def work(queue: LaneQueue) -> list[bool]:
         found = []
-        for row, (later, wall) in enumerate(((2.0, 2.0), (0.0, 2.6))):
+        for row, (later, wall) in enumerate(((0.4, 0.4), (0.0, 0.6))):
             job = list(queue.jobs(SENDER))[0 if row == 0 else -1]
             held = await queue.claim(job, datetime.now(UTC))
-            now[0] += later
-            now[1] += wall
-            found += [queue.is_stale(held), queue.is_stale(held)]
+            clock[0] += later
+            clock[1] += wall
+            found += [queue.is_stale(held), queue.is_stale(held, 0.2)]
         return found
 
     assert holder.sending(work) == [False, True, True, True]
+
+
+@pytest.mark.parametrize(("takes", "within"), [(0.35, 0.5), (0.85, 1.0), (9.0, 2.5)])
+def test_where_claims_take_long_the_next_holder_waits_longer(
+    hold: Callable[[], Holder], clock: list[float], takes: float, within: float
+) -> None:
+    """Else nothing would be sent any more. Not before it is durable, and never as long as the lease."""
+    first, second = hold(), hold()
+    first.take()
+    claimed = datetime.now(UTC) + timedelta(seconds=60)  # as above
+
+    async def work(queue: LaneQueue) -> list[bool]:
+        found = []
+        for number in range(41):
+            held = await queue.claim(next(queue.jobs(SENDER)), claimed)
+            clock[0] += takes
+            if number == 40:
+                beating = queue.beat(SENDER, None, None, LaneStarts())
+                found.append(queue.is_stale(held))
+                await beating
+            found.append(queue.is_stale(held))
+            if number < 40:
+                await queue.release(held, None)
+        return found
+
+    assert first.sending(work) == [takes > 0.5] * 41 + [takes > 2.5]
+    first.held.close()
+    taken = second.take()
+    assert taken is not None
+    assert taken.wait == pytest.approx(within + 1.05)
+
+
+def test_nothing_is_waited_for_where_the_last_claim_is_old(hold: Callable[[], Holder]) -> None:
+    """Its second is over."""
+    first, second = hold(), hold()
+    first.take()
+    first.claim(ahead=-5.0)
+    first.held.close()
+    taken = second.take()
+    assert taken is not None
+    assert taken.wait == 0.0
 
 
 def test_an_open_submission_is_the_lock_of_its_campaign(ledger: Ledger, hold: Callable[[], Holder]) -> None:

@@ -82,9 +82,11 @@ class Wire:
         await asyncio.sleep(self.seconds)
         return self.refusal
 
-    async def post(self, _payload: object, *, had_answer: bool) -> Verdict:
+    async def post(self, _payload: object, *, had_answer: bool, is_void: Callable[[], bool]) -> Verdict | None:
         self.asked.append(had_answer)
         await asyncio.sleep(self.writes_at)
+        if is_void():
+            return None
         self.written = True
         await asyncio.sleep(self.seconds)
         return self.answer
@@ -96,12 +98,12 @@ class Wire:
 Timed = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-def runner_of(ledger: Notes, wire: Wire, now: Callable[[], datetime] | None = None) -> AttemptRunner:
+def runner_of(ledger: Notes, wire: Wire, now: Callable[[], datetime] | None = None, **more: Any) -> AttemptRunner:
     """Must be called on a running loop; its wall clock goes with the loop's."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
     clock = now or (lambda: NOON + timedelta(seconds=loop.time() - begin))
-    return AttemptRunner(ledger=ledger, client=lambda: wire, now=clock, stop=StopSignal())
+    return AttemptRunner(ledger=ledger, client=lambda: wire, now=clock, stop=StopSignal(), **more)
 
 
 async def cancelled(work: Coroutine[Any, Any, Any], after: float) -> None:
@@ -227,7 +229,7 @@ def test_a_post_that_is_cut_off_is_unknown_only_if_a_byte_went_out(
 ) -> None:
     """Else the claim is given back; the connection is idle again."""
     for writes_at, written in (
-        (0.5, ("record", "claim", Outcome.UNKNOWN, Reason.CUT_OFF, 1000, NOON)),
+        (0.5, ("record", "claim", Outcome.UNKNOWN, Reason.CUT_OFF, 1000, NOON + timedelta(seconds=0.5))),
         (5.0, ("release", "claim", None, None)),
     ):
         ledger, wire, outcomes = Notes(), Wire(writes_at=writes_at, seconds=60.0), list[Outcome]()
@@ -244,43 +246,57 @@ def test_a_post_that_is_cut_off_is_unknown_only_if_a_byte_went_out(
 
 
 @pytest.mark.parametrize(
-    ("writes_at", "seconds", "closes", "reason"),
-    [
-        (40.0, 1.0, 30, Reason.WINDOW),
-        (10.0, 60.0, 30, Reason.CREATED),
-        (1.0, 1.0, 30, Reason.CREATED),
-        (1.0, 1.0, -5, Reason.WINDOW),
-    ],
+    ("writes_at", "seconds", "closes", "begins"),
+    [(40.0, 1.0, 30, False), (10.0, 60.0, 30, True), (1.0, 1.0, 30, True), (1.0, 1.0, -5, False)],
 )
 def test_nothing_goes_out_after_the_hours_end(
-    in_virtual_time: Timed, writes_at: float, seconds: float, closes: int, reason: Reason
+    in_virtual_time: Timed, writes_at: float, seconds: float, closes: int, *, begins: bool
 ) -> None:
-    """What was begun is waited for; what was not waits for the next hours, and the run goes on."""
-    wire = Wire(writes_at=writes_at, seconds=seconds)
+    """What was begun is waited for; the claim of what was not is given back, and the run goes on."""
+    ledger, wire = Notes(), Wire(writes_at=writes_at, seconds=seconds)
 
-    async def post() -> Attempt:
-        runner = runner_of(Notes(), wire)
+    async def post() -> Attempt | None:
+        runner = runner_of(ledger, wire)
         end = NOON + timedelta(seconds=closes)
-        return await runner.post(wire, JOB, "claim", print, due=0.0, closes=end)
+        attempt = await runner.post(wire, JOB, "claim", print, due=0.0, closes=end)
+        assert runner._take_idle() is wire
+        return attempt
 
     attempt = in_virtual_time(post())
-    assert attempt.verdict.finding.reason is reason
-    if reason is Reason.WINDOW:
-        assert (attempt.verdict.outcome, attempt.verdict.repeat, wire.written) == (Outcome.PENDING, True, False)
+    assert (attempt is not None, wire.written) == (begins, begins)
+    assert ledger.written == ([] if begins else [("release", "claim", None, None)])
+
+
+@pytest.mark.parametrize("writes_at", [0.4, 0.6])
+def test_a_claim_that_grows_old_while_it_connects_anew_is_not_posted(in_virtual_time: Timed, writes_at: float) -> None:
+    """It is asked right before the first byte, and began at that moment."""
+    ledger, wire = Notes(), Wire(writes_at=writes_at)
+
+    async def post() -> Attempt | None:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        is_stale = lambda _held, ahead: loop.time() + ahead - begin > 0.5  # noqa: E731
+        return await runner_of(ledger, wire, is_stale=is_stale).post(wire, JOB, "claim", print, due=0.0, closes=None)
+
+    attempt = in_virtual_time(post())
+    if writes_at > 0.5:
+        assert (attempt, wire.written, ledger.written) == (None, False, [("release", "claim", None, None)])
+    else:
+        assert attempt is not None
+        assert (attempt.verdict, attempt.began, ledger.written) == (SENT, NOON + timedelta(seconds=0.4), [])
 
 
 @pytest.mark.parametrize("closes", [None, NOON + timedelta(seconds=30)])
 def test_a_post_begins_before_anything_else_goes_on(in_virtual_time: Timed, closes: datetime | None) -> None:
-    """What another worker hears meanwhile, a pause that the API asks for, would come too late: also near the end of the
-    hours, where the post is watched."""
+    """What another worker hears meanwhile, a pause that the API asks for, would come too late."""
 
     async def work() -> list[str]:
         wire, order = Wire(), list[str]()
         post = wire.post
 
-        async def begin(payload: str, *, had_answer: bool) -> Verdict:
+        async def begin(payload: str, **more: Any) -> Verdict | None:
             order.append("post")
-            return await post(payload, had_answer=had_answer)
+            return await post(payload, **more)
 
         wire.post = begin  # type: ignore[method-assign]
         runner = runner_of(Notes(), wire, lambda: NOON)
@@ -318,8 +334,8 @@ class Broken(Wire):
         await super().connect()
         raise ValueError("a defect")
 
-    async def post(self, payload: object, *, had_answer: bool) -> Verdict:
-        await super().post(payload, had_answer=had_answer)
+    async def post(self, payload: object, **more: Any) -> Verdict:
+        await super().post(payload, **more)
         raise ValueError("a defect")
 
 

@@ -19,7 +19,7 @@ def test_a_stale_claim_is_given_back_and_made_anew(world: World) -> None:
     """The row goes a moment later, once; nothing was posted on the strength of the old claim."""
     asked: list[Any] = []
 
-    def is_stale(held: Any) -> bool:
+    def is_stale(held: Any, _ahead: float) -> bool:
         asked.append(held)
         return len(asked) == 1
 
@@ -28,7 +28,7 @@ def test_a_stale_claim_is_given_back_and_made_anew(world: World) -> None:
     sent = world.send(api, rate=10, concurrency=1, hooks={"is_stale": is_stale})
     assert (sent.attempts, sent.cause) == (2, None)
     assert sorted(row for _at, row in api.posts) == [2, 3]
-    assert [held.attempt for held in asked] == [1, 1, 1]
+    assert [held.attempt for held in asked] == [1] * 5  # at each start, and right before each first byte
     assert world.outcomes() == {Outcome.SUCCESS: 2}
 
 
@@ -49,8 +49,8 @@ class Stalls:
         await asyncio.sleep(max(0.0, self.until - loop.time()))
         return await self._queue.claim(job, now)
 
-    def is_stale(self, held: Any) -> bool:
-        return asyncio.get_running_loop().time() - self.begun[held.key] > 2.5
+    def is_stale(self, held: Any, ahead: float) -> bool:
+        return asyncio.get_running_loop().time() + ahead - self.begun[held.key] > 2.5
 
 
 def test_stale_claims_keep_no_fresh_one_waiting(world: World) -> None:
@@ -63,7 +63,7 @@ def test_stale_claims_keep_no_fresh_one_waiting(world: World) -> None:
 
     api = Api()
     world.plan(range(2, 22))
-    world.send(api, attempts=stalls, rate=1.0, hooks={"is_stale": lambda held: made[0].is_stale(held)})  # noqa: PLW0108 - made later
+    world.send(api, attempts=stalls, rate=1.0, hooks={"is_stale": lambda held, ahead: made[0].is_stale(held, ahead)})  # noqa: PLW0108 - made later
     assert world.outcomes() == {Outcome.SUCCESS: 20}
     assert max(at for at, _row in api.posts) < made[0].until + 32
 
@@ -161,3 +161,26 @@ def test_no_claim_is_made_too_soon() -> None:
         lead.note(5.0)
     assert lead.seconds(20.0) == lead.seconds(1000.0) == LONGEST_LEAD
     assert LONGEST_LEAD < AHEAD
+
+
+def test_what_would_be_too_old_when_its_turn_comes_is_given_back_at_once(world: World) -> None:
+    """A stall makes many late at one moment, and their starts stay apart: none of the others waits with a claim."""
+    made: list[Stalls] = []
+    given_back: list[float] = []
+
+    def stalls(queue: Any) -> Stalls:
+        made.append(Stalls(queue))
+        return made[-1]
+
+    def is_stale(_held: Any, ahead: float) -> bool:
+        if ahead > 0.3:
+            given_back.append(asyncio.get_running_loop().time() - made[0].until)
+        return ahead > 0.3
+
+    api = Api()
+    world.plan(range(2, 12))
+    world.send(api, attempts=stalls, rate=1.0, hooks={"is_stale": is_stale})
+    assert world.outcomes() == {Outcome.SUCCESS: 10}
+    assert len(given_back) >= 6
+    assert max(given_back) < 0.01
+    assert all(later - at > 0.99 for (at, _), (later, _) in pairwise(api.posts))

@@ -308,9 +308,9 @@ def test_only_a_sender_that_was_answered_may_send(world: World) -> None:
         made = make()
         post = made.post
 
-        async def noted(payload: str, *, had_answer: bool) -> Verdict:
+        async def noted(payload: str, *, had_answer: bool, **more: Any) -> Verdict | None:
             asked.append((int(payload), had_answer))
-            return await post(payload, had_answer=had_answer)
+            return await post(payload, had_answer=had_answer, **more)
 
         made.post = noted  # type: ignore[method-assign]
         return made
@@ -387,9 +387,9 @@ def test_a_second_interrupt_near_the_end_of_the_hours_gives_the_claim_back(world
         made = Client(api)
         post = made.post
 
-        async def interrupted(payload: str, *, had_answer: bool) -> Verdict:
+        async def interrupted(payload: str, **more: Any) -> Verdict | None:
             asyncio.get_running_loop().call_later(1.0, stop_twice)
-            return await post(payload, had_answer=had_answer)
+            return await post(payload, **more)
 
         made.post = interrupted  # type: ignore[method-assign]
         return made

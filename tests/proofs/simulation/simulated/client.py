@@ -52,18 +52,20 @@ class SimulatedClient:
         attempt = WireExchange(written=False, sent_at=began, received_at=self._now(), fault=fault)
         return failures.judge(attempt, had_answer=False)
 
-    async def post(self, payload: str, *, had_answer: bool) -> Verdict:
+    async def post(self, payload: str, *, had_answer: bool, is_void: Callable[[], bool]) -> Verdict | None:
         self._written = Written.NOTHING
         self._process.tick("post")
         exchange = self._api.begin(self._process, payload)
         try:
-            attempt = await self._attempt(exchange)
+            attempt = await self._attempt(exchange, is_void)
         except asyncio.CancelledError:
             if self.written:
                 self._api.cut_off(exchange)
             raise
         finally:
             self._api.ended(exchange)
+        if attempt is None:
+            return None
         verdict = failures.judge(attempt, had_answer=had_answer)
         self._process.tick("answered")
         self._api.heard(exchange)
@@ -72,13 +74,15 @@ class SimulatedClient:
     async def aclose(self) -> None:
         self._process.tick("close")
 
-    async def _attempt(self, exchange: Exchange) -> WireExchange:
+    async def _attempt(self, exchange: Exchange, is_void: Callable[[], bool]) -> WireExchange | None:
         sent_at, ending = self._now(), exchange.ending
         loop = asyncio.get_running_loop()
         if loop.time() >= self._kept_until or ending.written is Written.NOTHING:
             await asyncio.sleep(CONNECTING)
         self._kept_until = loop.time() + KEPT
         if ending.written is not Written.NOTHING:
+            if is_void():
+                return None
             self._process.tick("first byte")
             self._written = Written.HEAD
             self._api.head_leaves(exchange)
