@@ -18,6 +18,8 @@ def end_run(ledger: Ledger, name: str) -> bool:
         return submission is not None
     if any(lane.state.is_open for lane in ledger.lanes.lanes(name)):
         return False
+    if ledger.lanes.reopen(name):
+        return False
     try:
         with ledger.for_lane().hold([campaign_lock(run.campaign, run.endpoint)], Owner.here(name)):
             is_noted, exit_code, tally = note_end(ledger, run, sent_by_lanes(ledger, submission))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +25,8 @@ _HOLDERS = sa.text(
 MAY_BE_TAKEN = sa.or_(~lanes.c.kept_back, submissions.c.cause.is_not(None))
 """A lane waits for no others: the first rows of its run are its own, have passed, or have stopped it."""
 IS_OPEN = (submissions.c.run == lanes.c.run, submissions.c.closed.is_(None))
+_AWAY = timedelta(minutes=1)
+"""More than it takes to start a worker in the place of another."""
 _SHOWN = [column for column in lanes.c if column is not lanes.c.rows]
 """All but the jobs, which may be hundreds of thousands."""
 
@@ -143,16 +145,18 @@ def _starts_of(found: Mapping[Any, Any]) -> LaneStarts:
 def read_starts(connection: sa.Connection, found: Mapping[Any, Any], now: datetime) -> LaneStarts:
     """Return the starts of a lane that is being taken, with those that a lost holder did not note.
 
-    Of a message that this one posted again in the meantime, the last counts.
+    Of a message that this one posted again in the meantime, the last counts. Where no worker had the lane for a while,
+    as in a night, that is no time of sending.
     """
-    starts = replace(_starts_of(found), noted=now)
-    if found["state"] != LaneState.SENDING.value:
-        return starts
-    at = messages.c.sent_at
-    of_lane = (messages.c.run == found["run"], messages.c.sender == found["sender"], messages.c.attempts > 0)
-    query = sa.select(sa.func.count(), sa.func.min(at), sa.func.max(at))
-    count, *times = connection.execute(query.where(*of_lane, at > (found["noted"] or found["since"]))).one()
-    return starts.add(count, *times) if count else starts
+    starts, known = replace(_starts_of(found), noted=now), found["noted"] or found["since"]
+    if found["state"] == LaneState.SENDING.value:
+        at = messages.c.sent_at
+        of_lane = (messages.c.run == found["run"], messages.c.sender == found["sender"], messages.c.attempts > 0)
+        query = sa.select(sa.func.count(), sa.func.min(at), sa.func.max(at))
+        count, *times = connection.execute(query.where(*of_lane, at > known)).one()
+        starts = starts.add(count, *times) if count else starts
+    is_new_pass = starts.latest is not None and now - max(known, starts.latest) > _AWAY
+    return replace(starts, latest=None) if is_new_pass else starts
 
 
 def count_ended(connection: sa.Connection, *which: Any) -> tuple[dict[str, int], int]:

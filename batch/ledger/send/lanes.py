@@ -283,6 +283,19 @@ class Lanes(LaneReader):
         with self._engine.begin() as connection:
             return _stop(connection, run, cause, None)
 
+    def reopen(self, run: str) -> bool:
+        """Let lanes that are done wait once more where a row came back since; False: none did. Durable on return.
+
+        A worker that was taken for dead may give a claim back at any time.
+        """
+        done = (lanes.c.run == run, lanes.c.state == LaneState.DONE.value, lanes.c.next_at.is_(None))
+        with self._engine.begin() as connection:
+            senders = connection.execute(sa.select(lanes.c.sender).where(*done)).scalars().all()
+            again = [sender for sender in senders if has_jobs(connection, run, sender)]
+            mine = sa.update(lanes).where(*done, lanes.c.sender.in_(again))
+            connection.execute(mine.values(state=LaneState.WAITING.value))
+        return bool(again)
+
     def close(self, run: str) -> None:
         """Note that the end of a run is noted: its campaign is free. Durable on return."""
         with self._engine.begin() as connection:

@@ -14,6 +14,7 @@ import pytest
 from lane_holders import ACCEPTED, ENDPOINT, NAME, SENDER, Holder, end_sessions, holders, outcomes, submit
 from postgres import Cluster, new_ledger
 
+from batch.app.fleet.run_end import end_run
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner, campaign_lock
 from batch.ledger.send import lane_queue
@@ -143,6 +144,28 @@ def test_a_claim_that_comes_back_from_a_lost_holder_is_sent_by_the_next(
     assert third.claim().key == held.key
 
 
+def test_a_claim_that_comes_back_when_its_lane_is_done_is_sent_before_the_run_ends(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """Who made it was taken for dead, and gives it back at any time: the run's end looks once more."""
+    first, second = hold(), hold()
+    first.take()
+    held = first.claim()
+    end_sessions(postgres)
+    second.take()
+    second.send(3)
+    assert second.leave(LaneState.DONE) is LaneState.DONE
+    second.held.close()
+    assert not ledger.lanes.reopen(NAME)
+    first.meet_the_loss()
+    assert first.sending(lambda queue: queue.release(held, None))
+    assert not end_run(ledger, NAME)
+    assert [lane.sender for lane in ledger.lanes.free_lanes("q")] == [SENDER]
+    third = hold()
+    third.take()
+    assert third.claim().key == held.key
+
+
 def test_the_server_ends_a_session_over_which_nothing_comes(
     ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,14 +237,19 @@ def test_the_starts_of_all_holders_make_the_rate(ledger: Ledger, hold: Callable[
     assert (sent.attempts, sent.achieved_rate, sent.slowed) == (5, 0.1, 1)
 
 
-@pytest.mark.parametrize(("state", "gaps"), [(LaneState.WAITING, 2), (LaneState.RESTING, 1)])
-def test_the_time_in_which_a_lane_rests_is_no_time_of_sending(
-    hold: Callable[[], Holder], state: LaneState, gaps: int
+@pytest.mark.parametrize(
+    ("state", "seconds", "gaps"),
+    [(LaneState.WAITING, 5, 2), (LaneState.RESTING, 5, 1), (LaneState.WAITING, 43_200, 1)],
+    ids=["restarted", "rested", "without a worker"],
+)
+def test_the_time_in_which_nobody_sends_is_no_time_of_sending(
+    hold: Callable[[], Holder], state: LaneState, seconds: float, gaps: int
 ) -> None:
-    """A worker that is restarted hands over the pass that goes on; the night before the next hours ends it."""
+    """A worker that is restarted hands over the pass that goes on; the night before the next hours ends it, and so
+    does a night in which there is no worker."""
     first, second = hold(), hold()
     first.take()
-    ago = datetime.now(UTC) - timedelta(hours=12)
+    ago = datetime.now(UTC) - timedelta(seconds=seconds)
     first.leave(state, LaneStarts(count=2, gaps=1, seconds=0.5, latest=ago, noted=ago))
     first.held.close()
     taken = second.take()
