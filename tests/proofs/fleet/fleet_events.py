@@ -343,6 +343,7 @@ def _until(is_so: Callable[[], bool]) -> None:
 def judge(place: Scene, code: int, output: str, results: Path) -> dict[str, Any]:
     """Compare the ledger's rows with the sandbox's log."""
     applied, arrived = place.applied(), place.arrived()
+    assert len(arrived) >= len(applied), "the times of some requests were not noted"
     people = Counter(line["person"] for line in applied)
     with psycopg.connect(place.cluster.url) as connection:
         rows = connection.execute("SELECT person, state, sender, findings FROM wegly.messages").fetchall()
