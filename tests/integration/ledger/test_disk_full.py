@@ -83,7 +83,7 @@ class Scene:
     def run(self, command: list[str]) -> tuple[int, str, str]:
         """Exit code, stdout, stderr."""
         process = self.start(command)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=100)
         return process.returncode, out, err
 
     def report(self) -> tuple[int, str, str]:
@@ -102,7 +102,7 @@ class Scene:
         return Counter(each.contact[-8:] for each in self.sandbox.log.applied)
 
     def until(self, holds: Callable[[], bool]) -> None:
-        for _ in range(3000):
+        for _ in range(6000):
             if holds():
                 return
             time.sleep(0.01)
@@ -156,7 +156,7 @@ def test_nothing_can_be_written_any_more(scene: Scene) -> None:
     scene.until(lambda: len(scene.sandbox.log.applied) >= 30)
     limit_files(process, 0)
     received = len(scene.sandbox.log.received)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 5, err
     assert len(scene.sandbox.log.received) <= received + IN_FLIGHT
     assert "Traceback" not in err
@@ -183,7 +183,7 @@ def test_space_that_comes_back_in_time_loses_no_outcome(scene: Scene) -> None:
 
     scene.until(quiet)
     limit_files(process, -1)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 5, err
     assert received[0] < ROWS
     assert "report.xlsx could not" not in err
@@ -241,7 +241,7 @@ def test_the_reports_folder_is_deleted_while_it_sends(scene: Scene) -> None:
     process = scene.start(scene.words())
     scene.until(lambda: len(scene.sandbox.log.applied) >= 10)
     shutil.rmtree(scene.reports)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     assert len(scene.sandbox.log.applied) == ROWS
     assert "report.xlsx could not be written" in err
@@ -254,7 +254,7 @@ def test_report_xlsx_cannot_be_replaced(scene: Scene) -> None:
     scene.until(lambda: len(scene.sandbox.log.applied) >= 10)
     (folder,) = scene.reports.glob("*/")
     (folder / "report.xlsx").mkdir()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     assert json.loads(out)["counts"]["success"] == ROWS
     assert "report.xlsx could not be written" in err
@@ -271,7 +271,7 @@ def test_a_report_that_cannot_be_copied_to_is_no_sheet_that_is_gone(scene: Scene
     scene.sheet.write_text("Nome;Telefone\n" + people, encoding="utf-8")
     summary = scene.again()
     process = scene.start(["sh", "-c", 'ulimit -f 128; exec "$@"', "sh", *scene.program("report")])
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 2, err
     assert "contatos.csv cannot be copied" in err
     assert "File too large" in err
@@ -297,7 +297,7 @@ def test_a_sheet_too_large_for_the_temporary_disk_is_told_from_a_defect(scene: S
     people = "".join(f"Ana;(11) 9{n:04d}-{n % 90 + 7000}\n" for n in range(9000))
     scene.sheet.write_text("Nome;Telefone\n" + people, encoding="utf-8")
     process = scene.start(["sh", "-c", 'ulimit -f 2000; exec "$@"', "sh", *scene.words()])
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 5, err
     assert "Traceback" not in err
     assert "run the same command again" in err
