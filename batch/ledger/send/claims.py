@@ -8,7 +8,7 @@ nothing is durable on return. The statements are made once: building one costs m
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain, product
+from itertools import product
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -106,18 +106,18 @@ def claim_rules() -> Mapping[tuple[bool, bool, bool], tuple[sa.ColumnElement[boo
 CLAIM_RULES = claim_rules()
 _CLAIMS = {which: _make_claim(*rules) for which, rules in CLAIM_RULES.items()}
 
-_ACCEPTED = {
+ACCEPTED_FINDINGS = {
     outcome: findings_to_json([Finding(reason)])
     for outcome, reason in ((Outcome.SUCCESS, Reason.CREATED), (Outcome.REUSED, Reason.REUSED))
 }
 """Findings of accepted messages as they are kept."""
-_OF_CHAT = ("chat_id", "chat_status", "message_id", "message_status")
+OF_CHAT = ("chat_id", "chat_status", "message_id", "message_status")
 _BEGAN = sa.bindparam("began", type_=messages.c.sent_at.type)
 _RECORD = PreparedStatement(
     sa.update(messages)
     .where(*_HELD)
     .values(payload=None, **dict.fromkeys(AGAIN.values()), sent_at=sa.func.coalesce(_BEGAN, messages.c.sent_at)),
-    *("state", "findings", "run", *_OF_CHAT, "evidence", "http_status", "duration_ms"),
+    *("state", "findings", "run", *OF_CHAT, "evidence", "http_status", "duration_ms"),
 )
 
 _ENDPOINTS_OF_CHAT = PreparedStatement(
@@ -127,7 +127,6 @@ _ENDPOINTS_OF_CHAT = PreparedStatement(
     )
 )
 """Without a condition on the endpoint, for which SQLite would read a whole campaign instead of the index by chat."""
-_ENDPOINT = sa.select(messages.c.endpoint).where(messages.c.key == sa.bindparam("held_key"))
 
 
 def claim(
@@ -139,7 +138,7 @@ def claim(
     out, or been messaged by another run.
     """
     database = database_of(connection)
-    database.guard_claims(connection, chain.from_iterable(rules.guarded(job) for job, _now in wanted))
+    database.guard_claims(connection, rules.guarded(job.person for job, _now in wanted))
     taken: dict[str, Claim] = {}
     if database.takes_sets:
         from batch.ledger.send.set_statements import claim_set  # noqa: PLC0415 - a file has no use for it
@@ -252,8 +251,11 @@ def record_values(ended: Ended, *, known_chat: bool) -> tuple[Outcome, dict[str,
     outcome, evidence = (verdict.outcome, None) if signs is None else weigh(signs, known_chat=known_chat)
     return outcome, {
         "state": outcome.value,
-        "findings": findings_to_json([verdict.finding]) if signs is None else _ACCEPTED[outcome],
-        **{name: getattr(signs, name) if signs else None for name in _OF_CHAT},
+        "findings": findings_to_json([verdict.finding]) if signs is None else ACCEPTED_FINDINGS[outcome],
+        "chat_id": signs and signs.chat_id,
+        "chat_status": signs and signs.chat_status,
+        "message_id": signs and signs.message_id,
+        "message_status": signs and signs.message_status,
         "evidence": evidence.value if evidence else None,
         "http_status": verdict.http_status,
         "duration_ms": ended.duration_ms,
@@ -263,6 +265,8 @@ def record_values(ended: Ended, *, known_chat: bool) -> tuple[Outcome, dict[str,
 
 def note_record(ended: Ended, outcome: Outcome, rules: ContactLimiter) -> None:
     """Count the person from the end of the attempt."""
+    if not rules.counts_people:
+        return
     until = ended.began + timedelta(milliseconds=ended.duration_ms) if ended.began is not None else None
     is_accepted = outcome.value in ACCEPTED_STATES
     rules.note_end(ended.held.key, None if outcome is Outcome.ERROR else until, is_certain=is_accepted)
@@ -271,8 +275,7 @@ def note_record(ended: Ended, outcome: Outcome, rules: ContactLimiter) -> None:
 def _is_known_chat(connection: sa.Connection, held: Claim, chat_id: str, rules: ContactLimiter) -> bool:
     """Return whether another message at the same endpoint went to that chat, a purged one too."""
     values = {"chat": chat_id, "hashed": rules.hashes.chat(chat_id), "held_key": held.key}
-    endpoints = {endpoint for (endpoint,) in _ENDPOINTS_OF_CHAT.run(connection, values)}
-    return bool(endpoints) and connection.execute(_ENDPOINT, {"held_key": held.key}).scalar() in endpoints
+    return (rules.endpoint,) in _ENDPOINTS_OF_CHAT.run(connection, values).fetchall()
 
 
 def _suppress_person(connection: sa.Connection, held: Claim, finding: Finding) -> None:

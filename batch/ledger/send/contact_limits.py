@@ -3,7 +3,7 @@
 They are judged in the transaction of the claim, so that what was true at the plan is not taken for true now.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,7 +60,8 @@ class ContactLimiter:
         self.replaces = replaces
         self.hashes = hashes
         """For finding the messages of purged people and chats."""
-        self._endpoint = endpoint
+        self.endpoint = endpoint
+        """Of the run's messages."""
         self._quotas: dict[str | None, Quota] = {}
         self._open: dict[str, Job] = {}
 
@@ -69,16 +70,22 @@ class ContactLimiter:
         """Which rules a claim is judged by: (may replace failed messages, skips unreachable people, has a history)."""
         return self.replaces, self.rules.skip_unreachable is not None, self.rules.not_within is not None
 
-    def guarded(self, job: Job) -> Iterator[str]:
-        """Yield names of what a claim is judged by that others may change at the same moment."""
-        yield f"person {job.person} {self._endpoint}"
-        if self.rules.shared_cap and self.rules.per_24h is not None:
-            yield f"account {self._endpoint}"
+    @property
+    def counts_people(self) -> bool:
+        """True when there is a cap on people."""
+        return self.rules.per_24h is not None
+
+    def guarded(self, people: Iterable[str]) -> Iterator[str]:
+        """Yield names of what claims of messages to people are judged by that others may change at the same moment."""
+        for person in people:
+            yield f"person {person} {self.endpoint}"
+        if self.rules.shared_cap and self.counts_people:
+            yield f"account {self.endpoint}"
 
     def cap_refuses(self, connection: sa.Connection, job: Job, now: datetime) -> ClaimRefusal | None:
         """Return the refusal of a message to a new person while the cap is reached; None when it may go."""
         quota = self._quota(job.sender)
-        return self._refuse_until(quota.refuses(connection, job.person, now) if quota else None)
+        return self._refuse_until(quota.refuses(connection, job.person, now)) if quota else None
 
     def full_until(self, job: Job, now: datetime) -> ClaimRefusal | None:
         """Return the same by the count of the last claim: for passing over many messages without a write."""
@@ -108,7 +115,7 @@ class ContactLimiter:
             return None
         scope = None if self.rules.shared_cap else sender
         if scope not in self._quotas:
-            self._quotas[scope] = Quota(self.rules.per_24h, endpoint=self._endpoint, sender=scope)
+            self._quotas[scope] = Quota(self.rules.per_24h, endpoint=self.endpoint, sender=scope)
         return self._quotas[scope]
 
     def _refuse_until(self, until: datetime | None) -> ClaimRefusal | None:

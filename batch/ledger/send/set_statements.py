@@ -5,53 +5,65 @@ chat, whatever was not claimed, answers that suppress a person, and claims of ot
 """
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.sql.visitors import cloned_traverse, replacement_traverse
 
-from batch.ledger.send.claims import CLAIM_RULES, Claim, Ended, Unsent, Wanted, note_record, owner_values, record_values
+from batch.ledger.send.claims import (
+    ACCEPTED_FINDINGS,
+    CLAIM_RULES,
+    OF_CHAT,
+    Claim,
+    Ended,
+    Unsent,
+    Wanted,
+    note_record,
+    owner_values,
+    record_values,
+)
 from batch.ledger.send.contact_limits import EARLIER, ContactLimiter, claim_parameters
 from batch.ledger.storage.engine import PreparedStatement
 from batch.ledger.storage.locks import Owner
+from batch.ledger.storage.postgres_locks import number_array
 from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, is_one_of, messages, microseconds
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Reason, findings_to_json
+from batch.model.verdicts import ChatSigns, weigh
 
 _NOTHING: Any = sa.literal_column("''")
 
 
-class _ArrayText(sa.TypeDecorator[Any]):
-    """An array in the server's own text form: the driver takes three times as long to write one."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Sequence[Any] | None, dialect: sa.Dialect) -> str:  # noqa: ARG002 - SQLAlchemy's hook
-        return array_literal(value or ())
-
-
 def _array(name: str, kind: type[sa.types.TypeEngine[Any]]) -> sa.ColumnElement[Any]:
-    return sa.cast(sa.bindparam(name, type_=_ArrayText()), ARRAY(kind))
+    return sa.cast(sa.bindparam(name, type_=sa.Text()), ARRAY(kind))
 
 
-def array_literal(values: Iterable[str | int | None]) -> str:
-    """Return texts or whole numbers as PostgreSQL writes an array of them."""
-    return f"{{{','.join(map(_element, values))}}}"
+def text_array(texts: Iterable[str | None]) -> str:
+    """Return texts as PostgreSQL writes an array of them."""
+    joined = ",".join(["NULL" if text is None else f'"{_escape(text)}"' for text in texts])
+    return f"{{{joined}}}"
 
 
-def _element(value: str | int | None) -> str:
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return "NULL" if value is None else str(value)
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"') if "\\" in text or '"' in text else text
+
+
+def _arrays(table: Any, rows: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """Return the values of the parameters of `_rows`, from a sequence for each row, in the order of the columns."""
+    written = zip(table.columns, zip(*rows, strict=True), strict=True)
+    return {
+        f"{table.name}_{column.name}": (text_array if isinstance(column.type, sa.Text) else number_array)(values)
+        for column, values in written
+    }
 
 
 def _rows(name: str, **columns: type[sa.types.TypeEngine[Any]]) -> Any:
     """Return a table of one row for each element of the arrays that are bound to `<name>_<column>`."""
     arrays = [_array(f"{name}_{column}", kind) for column, kind in columns.items()]
     typed = [sa.column(column, kind()) for column, kind in columns.items()]
-    return sa.func.unnest(*arrays).table_valued(*typed, name=name).render_derived()
+    return sa.func.unnest(*arrays).table_valued(*typed).render_derived(name=name)
 
 
 _wanted = _rows("wanted", key=sa.Text, moment=sa.BigInteger, pseudonym=sa.Text)
@@ -88,24 +100,12 @@ def _make_claim(*rules: sa.ColumnElement[bool]) -> PreparedStatement:
 
 
 _CLAIMS = {which: _make_claim(*rules) for which, rules in CLAIM_RULES.items()}
-_chats = _rows("chats", key=sa.Text, chat=sa.Text, pseudonym=sa.Text)
-_own, _other = messages.alias("own"), messages.alias("other")
-_KNOWN_CHATS = PreparedStatement(
-    sa.select(_chats.c.key)
-    .join(_own, _own.c.key == _chats.c.key)
-    .where(
-        sa.exists().where(
-            is_one_of(_other.c.chat_id, (_chats.c.chat, _chats.c.pseudonym)),
-            _other.c.key != _chats.c.key,
-            _other.c.endpoint.concat(_NOTHING) == _own.c.endpoint,
-        )
-    )
-)
 _RECORDED = {
-    **dict.fromkeys(("state", "findings", "chat_id", "chat_status", "message_id", "message_status"), sa.Text),
+    **dict.fromkeys(("state", "findings", "evidence", *OF_CHAT), sa.Text),
     **dict.fromkeys(("http_status", "duration_ms"), sa.Integer),
-    "evidence": sa.Text,
 }
+_values_of = itemgetter(*_RECORDED)
+_OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{each.value: each for each in Outcome}}
 _BY_OWNER = (
     messages.c.claim_run == sa.bindparam("held_run"),
     sa.func.coalesce(messages.c.claim_epoch, 0) == sa.bindparam("held_epoch"),
@@ -118,13 +118,26 @@ def _are_held(held: Any) -> tuple[sa.ColumnElement[bool], ...]:
     return messages.c.key == held.c.held_key, messages.c.attempts == held.c.held_attempt, *_BY_OWNER, is_open
 
 
-_ended = _rows("ended", held_key=sa.Text, held_attempt=sa.Integer, began=sa.BigInteger, **_RECORDED)
+_ended = _rows("ended", held_key=sa.Text, held_attempt=sa.Integer, began=sa.BigInteger, pseudonym=sa.Text, **_RECORDED)
+_other = messages.alias("other")
+_is_known_chat = sa.exists().where(
+    # Not by "or", for which the planner would read the whole index while it believes that empty.
+    _other.c.chat_id == sa.any_(array([_ended.c.chat_id, _ended.c.pseudonym])),
+    _other.c.key != _ended.c.held_key,
+    _other.c.endpoint.concat(_NOTHING) == sa.bindparam("endpoint"),
+)
+_is_reused = sa.and_(_ended.c.pseudonym.is_not(None), _is_known_chat).label("is_reused")
+_judged = sa.select(_ended, _is_reused).offset(sa.literal_column("0")).subquery("judged")
+"""The fence lets each chat be looked up once, and not for each of the columns that follow from it."""
+_reused, _evidence = weigh(ChatSigns(chat_id=""), known_chat=True)
+_OF_REUSED = {"state": _reused.value, "findings": ACCEPTED_FINDINGS[_reused], "evidence": _evidence.value}
 _RECORD = PreparedStatement(
     sa.update(messages)
-    .where(*_are_held(_ended))
-    .values(payload=None, **dict.fromkeys(AGAIN.values()), **{name: _ended.c[name] for name in _RECORDED})
-    .values(sent_at=sa.func.coalesce(sa.type_coerce(_ended.c.began, messages.c.sent_at.type), messages.c.sent_at))
-    .returning(messages.c.key),
+    .where(*_are_held(_judged))
+    .values(payload=None, **dict.fromkeys(AGAIN.values()), **{name: _judged.c[name] for name in _RECORDED})
+    .values({name: sa.case((_judged.c.is_reused, of), else_=_judged.c[name]) for name, of in _OF_REUSED.items()})
+    .values(sent_at=sa.func.coalesce(sa.type_coerce(_judged.c.began, messages.c.sent_at.type), messages.c.sent_at))
+    .returning(messages.c.key, messages.c.state),
     "run",
 )
 
@@ -173,11 +186,13 @@ def claim_set(
     first = min(some.values(), key=lambda each: each.now)
     judged = dict(claim_parameters(rules, first.job, owner, first.now))
     is_hashed = judged.pop("hashed") is not None
-    arrays = {
-        "wanted_key": [each.job.key for each in some.values()],
-        "wanted_moment": [microseconds(each.now) for each in some.values()],
-        "wanted_pseudonym": [rules.hashes.person(person) if is_hashed else None for person in some],
-    }
+    arrays = _arrays(
+        _wanted,
+        [
+            (job.key, microseconds(now), rules.hashes.person(job.person) if is_hashed else None)
+            for job, now in some.values()
+        ],
+    )
     taken = dict(_CLAIMS[rules.needs].run(connection, {**arrays, **owner_values(owner), **judged}).fetchall())
     for each in some.values():
         if each.job.key not in taken:
@@ -194,49 +209,32 @@ def record_set(connection: sa.Connection, ended: Sequence[Ended], rules: Contact
             some.setdefault(signs.chat_id if signs else each.held.key, each)
     if not some:
         return {}
-    chats = [
-        (each.held.key, signs.chat_id)
-        for each in some.values()
-        if (signs := each.verdict.signs) is not None and not signs.created
-    ]
-    columns = {
-        "chats_key": [key for key, _chat in chats],
-        "chats_chat": [chat for _key, chat in chats],
-        "chats_pseudonym": [rules.hashes.chat(chat) for _key, chat in chats],
-    }
-    known = {key for (key,) in _KNOWN_CHATS.run(connection, columns)} if chats else set()
-    judged = [record_values(each, known_chat=each.held.key in known) for each in some.values()]
     owner = ended[0].held.owner
-    written = _RECORD.run(
-        connection,
-        {
-            "ended_held_key": [each.held.key for each in some.values()],
-            "ended_held_attempt": [each.held.attempt for each in some.values()],
-            "ended_began": [each.began and microseconds(each.began) for each in some.values()],
-            **{f"ended_{name}": [values[name] for _outcome, values in judged] for name in _RECORDED},
-            "run": owner.run,
-            **_owner_ids(owner),
-        },
-    )
-    ours = {key for (key,) in written.fetchall()}
-    for each, (outcome, _values) in zip(some.values(), judged, strict=True):
-        note_record(each, outcome, rules)
-    outcomes = zip(some.values(), (outcome for outcome, _values in judged), strict=True)
-    return {each.held.key: outcome if each.held.key in ours else None for each, outcome in outcomes}
+    of_group = {"run": owner.run, "endpoint": rules.endpoint, **_owner_ids(owner)}
+    rows = [_ended_row(each, rules) for each in some.values()]
+    states = dict(_RECORD.run(connection, {**_arrays(_ended, rows), **of_group}).fetchall())
+    return {each.held.key: _OUTCOMES.get(states.get(each.held.key)) for each in some.values()}
+
+
+def _ended_row(ended: Ended, rules: ContactLimiter) -> tuple[Any, ...]:
+    """Return the row of `_ended`, and count the person. The pseudonym is that of a chat that may be known."""
+    held, signs = ended.held, ended.verdict.signs
+    outcome, values = record_values(ended, known_chat=False)
+    note_record(ended, outcome, rules)
+    pseudonym = None if signs is None or signs.created else rules.hashes.chat(signs.chat_id)
+    return held.key, held.attempt, ended.began and microseconds(ended.began), pseudonym, *_values_of(values)
 
 
 def release_set(connection: sa.Connection, unsent: Sequence[Unsent], rules: ContactLimiter) -> dict[str, bool]:
     """Give back claims of a group; return key to whether the claim was ours still."""
     owner = unsent[0].held.owner
     some = {each.held.key: each for each in unsent if each.held.owner == owner}
-    values = {
-        "unsent_held_key": [*some],
-        "unsent_held_attempt": [each.held.attempt for each in some.values()],
-        "unsent_findings": [each.finding and findings_to_json([each.finding]) for each in some.values()],
-        "unsent_status": [each.status for each in some.values()],
-        **_owner_ids(owner),
-    }
-    ours = {key for (key,) in _RELEASE.run(connection, values).fetchall()}
+    rows = [
+        (held.key, held.attempt, finding and findings_to_json([finding]), status)
+        for held, finding, status in some.values()
+    ]
+    released = _RELEASE.run(connection, {**_arrays(_unsent, rows), **_owner_ids(owner)})
+    ours = {key for (key,) in released.fetchall()}
     for key in some:
         rules.note_end(key, None)
     return {key: key in ours for key in some}
@@ -244,7 +242,7 @@ def release_set(connection: sa.Connection, unsent: Sequence[Unsent], rules: Cont
 
 def withdraw_set(connection: sa.Connection, keys: Sequence[str], owner: Owner, rules: ContactLimiter) -> list[bool]:
     """Make messages of a group pending again that this run claimed without learning of it."""
-    wanted = {"keys": list(keys)}
+    wanted = {"keys": text_array(keys)}
     _LOCK.run(connection, wanted)
     withdrawn = {key for (key,) in _WITHDRAW.run(connection, {**wanted, **_owner_ids(owner)}).fetchall()}
     for key in keys:

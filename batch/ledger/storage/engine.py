@@ -103,6 +103,10 @@ class Database(ABC):
         Raises LedgerFailed when the connection holds the locks no more without which nothing may be claimed.
         """
 
+    def cursor(self, connection: sa.Connection, text: str) -> Any:  # noqa: ARG002 - all are alike
+        """Return a cursor of the driver for a statement whose result is read before it runs again."""
+        return connection.connection.cursor()
+
     def confirm_commit(self, connection: sa.Connection) -> None:
         """Raise LedgerFailed when a commit that ended well is doubtful all the same."""
 
@@ -254,7 +258,7 @@ def execute_by_driver(connection: sa.Connection, text: str, values: Any = ()) ->
 
     Raises LedgerFailed where the ledger's location fails, and sqlalchemy.exc.DBAPIError for anything else.
     """
-    dialect, cursor = connection.dialect, connection.connection.cursor()
+    dialect, cursor = connection.dialect, database_of(connection).cursor(connection, text)
     try:
         dialect.do_execute(cursor, text, values)
     except dialect.loaded_dbapi.Error as error:

@@ -16,12 +16,13 @@ SCHEMA_VERSION = 10
 """Raised with every change of the tables; `MIGRATIONS` in `sqlite.py` has the step that leads to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def microseconds(at: datetime) -> int:
     """Return an aware time in the form of the tables."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def time_of(value: int) -> datetime:

@@ -178,3 +178,29 @@ def test_a_purged_person_and_chat_are_known_in_a_group(ledger: Ledger) -> None:
     assert isinstance(other, Claim)
     chat = replace(SENT, signs=ChatSigns(chat_id="chat-1", chat_status="OPEN"))
     assert recorded(ledger, [Ended(other, chat, 5, NOON)]) == [Outcome.REUSED]
+
+
+def test_a_chat_is_known_where_the_ledger_has_it_at_that_address(ledger: Ledger) -> None:
+    """By whatever the API calls it; the answer's own word that it has just been created says more."""
+    plan(ledger, PEOPLE)
+    held = [each for each in claimed(ledger) if isinstance(each, Claim)]
+    here, elsewhere = 'a "b", \\c', "{NULL}"
+    chats = [ChatSigns(chat_id=name, chat_status=name) for name in (here, elsewhere)]
+    met = [Ended(each, replace(SENT, signs=chat), 5, NOON) for each, chat in zip(held, chats, strict=False)]
+    assert recorded(ledger, met) == [Outcome.SUCCESS, Outcome.SUCCESS]
+    with ledger._engine.begin() as connection:
+        connection.execute(update(messages).where(messages.c.chat_id == elsewhere).values(endpoint="https://other"))
+    again = [Ended(each, replace(SENT, signs=chat), 5, NOON) for each, chat in zip(held[2:], chats, strict=False)]
+    assert recorded(ledger, again) == [Outcome.REUSED, Outcome.SUCCESS]
+    created = replace(SENT, signs=replace(chats[0], created=True))
+    assert recorded(ledger, [Ended(held[4], created, 5, NOON)]) == [Outcome.SUCCESS]
+    kept = select(messages.c.chat_id, messages.c.chat_status, messages.c.evidence).order_by(messages.c.person)
+    with ledger._engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(kept)]
+    assert found == [
+        (here, here, "none"),
+        (elsewhere, elsewhere, "none"),
+        (here, here, "known_chat"),
+        (elsewhere, elsewhere, "none"),
+        (here, here, "http_201"),
+    ]
