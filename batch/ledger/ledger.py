@@ -18,6 +18,7 @@ from batch.ledger.admin.people import People
 from batch.ledger.admin.purge import Retention
 from batch.ledger.admin.settlement import Settlements
 from batch.ledger.deliveries.looks import Deliveries
+from batch.ledger.plan.row_stager import Encode
 from batch.ledger.plan.rules import RetryOptions
 from batch.ledger.plan.staging import Staging
 from batch.ledger.read.runs import RunReader, sender_values
@@ -144,9 +145,12 @@ class Ledger(RunReader):
             claims.restore_retries(connection, endpoint=endpoint, campaign=campaign)
             return claims.settle_dead_claims(connection, endpoint=endpoint, campaign=campaign, before=before)
 
-    def stage(self, retries: RetryOptions | None = None) -> Staging:
-        """Return the staging area for one sheet. Nothing is durable until its `plan`."""
-        return Staging(self._engine, retries or RetryOptions(), self._planned)
+    def stage(self, retries: RetryOptions | None = None, encode: Encode = str) -> Staging:
+        """Return the staging area for one sheet. Nothing is durable until its `plan`.
+
+        `encode`: returns the request's body of the values of a row.
+        """
+        return Staging(self._engine, retries or RetryOptions(), self._planned, encode)
 
     # Workers
 

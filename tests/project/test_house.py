@@ -119,6 +119,7 @@ LINES_OF_FEATURES = {
     "rows staged in a thread beside their evaluation, counts by ranges of rows": 63,
     "a sandbox that ends at once": 16,
     "posts that begin while the next holder of their lane reckons with them, or not at all": 40,
+    "requests encoded of those rows alone whose message was not accepted before": 48,
     "a slowed sender, a token for workers, a question without an answer, problems in the language of the screen": 26,
     "next steps for all who watch, in the ledger and by the program that was started; a report's problems twice": 32,
     "what arrived of corrected rows, and on a phone; attempts of a run without an end": 28,

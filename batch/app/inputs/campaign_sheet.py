@@ -132,11 +132,9 @@ class CampaignSheet:
         earlier = EarlierRuns(self.sheet.info, ledger, scope=scope)
         for row in self.sheet.rows():
             contact = self.evaluator.evaluate(row)
-            yield earlier.add_origin(self._stage(contact, earlier.find_result(row), self.encoder, hash_key), row)
+            yield earlier.add_origin(self._stage(contact, earlier.find_result(row), hash_key), row)
 
-    def _stage(
-        self, contact: Contact, sent_elsewhere: Finding | None, encoder: RequestEncoder, hash_key: Callable[[str], str]
-    ) -> StagedRow:
+    def _stage(self, contact: Contact, sent_elsewhere: Finding | None, hash_key: Callable[[str], str]) -> StagedRow:
         row, person, unique, sender, values, problems, notes, hidden, left_out, out = contact
         key = twin = None
         if person is not None:
@@ -148,11 +146,9 @@ class CampaignSheet:
         if row in self.no_contacts:
             out = Finding(self.no_contacts[row])
         if sent_elsewhere is None and out is None and values is not None:
-            payload = encoder.encode(values)
-            digest = hash_request(payload)
-            # By position: one is made for each row, and names would cost more than the hash of the request.
-            good = StagedRow(row, key, person, sender, None, (), notes, digest, payload, left_out=left_out)
-            return good if twin is None else good._replace(twin_key=twin)
+            # Of a tuple: one is made for each row, and arguments would cost twice as much.
+            fields = row, key, person, sender, None, (), notes, None, None, False, left_out, None, None, twin, values
+            return StagedRow._make(fields)
         left = sent_elsewhere or out
         outcome, findings = (Outcome.SKIPPED, (left,)) if left else (Outcome.ERROR, problems)
         stands = sent_elsewhere is not None and key is not None

@@ -88,7 +88,7 @@ def stage_sheet(
     """
     if not choices.accept_change:
         refuse_changes(source.campaign, ledger, source.endpoint)
-    with ledger.stage(choices.retries) as staging:
+    with ledger.stage(choices.retries, source.encoder.encode) as staging:
         unidentified: list[int] = []
         if rows is None:
             evaluated = source.evaluate(ledger, staging.hashes.key)

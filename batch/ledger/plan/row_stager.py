@@ -1,13 +1,14 @@
 """Rows on their way into the temporary tables, in a thread of its own beside the evaluation of the next ones.
 
 A sheet's rows are evaluated by Python, one after the other, and staged and looked up by the database, which needs no
-Python for it: so both cores of a small machine work.
+Python for it: so both cores of a small machine work. Requests are encoded between the two, of those rows alone that may
+be sent: a second run of a large sheet has none, or few.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -21,11 +22,13 @@ from batch.ledger.storage.staged_tables import (
     OPTED_OUT,
     MessageLookup,
     StagedRow,
+    keyed,
     put_on_list,
     staged,
     use_keys_of_retries,
     use_known_keys,
 )
+from batch.model.messages import hash_request
 from batch.model.phone.digits import twin_of
 from batch.model.phrases import Value
 from batch.model.reasons import Finding, findings_to_json
@@ -41,6 +44,8 @@ _KINDS = (
 """Columns of usual, refused and rare rows, as `RowStager` gives their values: a null costs as much as a value."""
 _INTERVAL = 0.0005
 """Seconds after which a thread that computes lets another go on, while rows are staged."""
+Encode = Callable[[Sequence[str | int | None]], str]
+"""Returns the request's body of a row's values."""
 _Lists = dict[str, list[tuple[str, Value]]]
 """Entries of the sheet's lists (`put_on_list`), by the list."""
 
@@ -48,18 +53,24 @@ _Lists = dict[str, list[tuple[str, Value]]]
 class RowStager:
     """Stages rows and looks their keys up, in the transaction of a connection that is its own until `wait`."""
 
-    def __init__(self, connection: sa.Connection, hashes: Hashes, lookup: MessageLookup) -> None:
-        """The temporary tables are there already."""
-        self._connection, self._lookup = connection, lookup
+    def __init__(
+        self, connection: sa.Connection, hashes: Hashes, lookup: MessageLookup, encode: Encode, *, repeats: bool
+    ) -> None:
+        """The temporary tables are there already. `repeats`: what was accepted may be sent again as well."""
+        self._connection, self._lookup, self._encode, self._repeats = connection, lookup, encode, repeats
         self._hash_person = hashes.person if has_purged_data(connection) else None
         self._has_retries = connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
-        self._insert = database_of(connection).make_stager(connection, staged, *_KINDS)
+        database = database_of(connection)
+        self._insert_keys = database.make_stager(connection, keyed, ("row", "key"))
+        self._insert = database.make_stager(connection, staged, *_KINDS)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-stager")
         # The evaluation gives the interpreter back for moments only, so that by Python's own interval the thread would
         # not begin before it is waited for: no second would be gained of a million rows, in place of one in eight.
         self._interval = sys.getswitchinterval()
         sys.setswitchinterval(_INTERVAL)
         self._last: Future[_Lists] | None = None
+        self._has_messages: bool | None = None
+        """False: nothing can be found. Of the moment of the first look-up."""
 
     def add(self, rows: Iterable[StagedRow]) -> None:
         """Begin to stage rows, once those before are staged. Raises what went wrong with them."""
@@ -80,8 +91,17 @@ class RowStager:
         self._thread.shutdown()
         sys.setswitchinterval(self._interval)
 
+    def _look_up(self, rows: Sequence[StagedRow]) -> Collection[int]:
+        """Look up the keys of rows; return the rows that need no request, for their message was accepted."""
+        if self._has_messages is None:
+            self._has_messages = self._connection.scalar(sa.select(sa.exists().where(messages.c.key.is_not(None))))
+        self._insert_keys([(row.row, row.key) for row in rows if row.key] if self._has_messages else [])
+        numbers = [row.row for row in rows]
+        accepted = set(self._lookup.add(self._connection, min(numbers), max(numbers)))
+        return () if self._repeats else accepted
+
     def _stage(self, rows: Sequence[StagedRow]) -> _Lists:
-        """Stage rows and look them up; return their people for lists.
+        """Look rows up and stage them; return their people for lists.
 
         The database does all rows with a few statements: the thread has to wait for the other one after each.
         """
@@ -92,8 +112,18 @@ class RowStager:
         lists: _Lists = {}
         wrong: Sequence[Finding] = ()  # of many rows alike the same object
         encoded = None
+        done = self._look_up(rows)
         for each in rows:
-            row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet, _ = each
+            (
+                row, key, person, sender, outcome, findings, notes, digest, payload, stands, out, origin, sheet, _twin,
+                values,
+            ) = each  # fmt: skip
+            if values is not None:
+                if row in done:  # a person has it: what the row says counts only beside other rows of its key
+                    digest = str(hash(values))
+                else:
+                    payload = self._encode(values)
+                    digest = hash_request(payload)
             if findings is not wrong:
                 wrong, encoded = findings, findings_to_json(findings) if findings else None
             noted = findings_to_json(notes) if notes else None
@@ -112,6 +142,4 @@ class RowStager:
                 if source := out.values.get("source"):
                     lists.setdefault(OPTED_OUT, []).append((person, source))
         self._insert(usual, refused, rare)
-        numbers = [row.row for row in rows]
-        self._lookup.add(self._connection, min(numbers), max(numbers))
         return lists

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from batch.i18n import N_, _
 from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
-from batch.ledger.plan.row_stager import RowStager
+from batch.ledger.plan.row_stager import Encode, RowStager
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.undelivered import DueLooks, count_due, read_due_looks
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
@@ -69,9 +69,14 @@ class Staging:
     """
 
     def __init__(
-        self, engine: sa.Engine, retries: RetryOptions, planned: MutableMapping[str, JobRows] | None = None
+        self,
+        engine: sa.Engine,
+        retries: RetryOptions,
+        planned: MutableMapping[str, JobRows] | None = None,
+        encode: Encode = str,
     ) -> None:
-        """`planned`: receives the rows that a plan is about to send, by its run."""
+        """`planned`: receives the rows that a plan is about to send, by its run. `encode`: of rows with `values`."""
+        self._encode = encode
         self._engine = engine
         self._retries = retries
         self._only: str | None = None
@@ -91,7 +96,13 @@ class Staging:
         database = database_of(self._connection)
         database.tables(staging_metadata).create_all(self._connection, checkfirst=False)
         self.hashes = read_hashes(self._connection)
-        self._stager = RowStager(self._connection, self.hashes, self._lookup)
+        self._stager = RowStager(
+            self._connection,
+            self.hashes,
+            self._lookup,
+            self._encode,
+            repeats=self._retries.resend_unknown or self._retries.retry_undelivered,
+        )
         self._connection.commit()
         return self
 

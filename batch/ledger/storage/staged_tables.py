@@ -6,7 +6,15 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from batch.ledger.storage.engine import database_of, pages
-from batch.ledger.storage.schema import SENT_STATES, State, insert_new, is_one_of, is_suppressed, messages
+from batch.ledger.storage.schema import (
+    ACCEPTED_STATES,
+    SENT_STATES,
+    State,
+    insert_new,
+    is_one_of,
+    is_suppressed,
+    messages,
+)
 from batch.model.messages import Origin, campaign_scope
 from batch.model.outcomes import Outcome
 from batch.model.phrases import Value, value_to_text
@@ -28,6 +36,7 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
     notes: tuple[Finding, ...] = ()
     request_hash: str | None = None
     payload: str | None = None
+    """The request, where it is encoded already."""
     stands: bool = False
     """The row stands for its key though it is not sent: another ledger has sent it."""
     left_out: Finding | None = None
@@ -39,6 +48,8 @@ class StagedRow(NamedTuple):  # not a dataclass: one is made for each row, and a
     """That sheet's key (`Run.sheet_key`)."""
     twin_key: str | None = None
     """The key under which an older ledger may know the message: of the person's other form (`twin_of`)."""
+    values: tuple[str | int | None, ...] | None = None
+    """What the request is encoded of, where the ledger has no accepted message of the key."""
 
 
 staging_metadata = sa.MetaData()
@@ -68,6 +79,15 @@ staged = sa.Table(
 """The rows of one sheet before they are planned. `hashed`: the person's pseudonym, under which a purged message has
 it, `hashed_twin` that of the number's other form; null while nothing was ever purged. `stands`: the row stands for its
 key though it is not sent."""
+
+keyed = sa.Table(
+    "keyed",
+    staging_metadata,
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.String(64), nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""The keys of staged rows, which are looked up before the rows are staged: most of a second run need no request."""
 
 known = sa.Table(
     "known",
@@ -157,11 +177,16 @@ class MessageLookup:
     def __init__(self) -> None:
         self._version: tuple[int, int] | None = None
 
-    def add(self, connection: sa.Connection, first: int, last: int) -> None:
-        """Look up the keys of staged rows from `first` to `last`. All in one transaction, to be of one moment."""
+    def add(self, connection: sa.Connection, first: int, last: int) -> Iterable[int]:
+        """Look up the keys of rows from `first` to `last` (`keyed`); return those whose message was accepted.
+
+        All in one transaction, to be of one moment.
+        """
         if self._version is None:
             self._version = database_of(connection).read_data_version(connection)
-        _look_up(connection, staged.c.row.between(first, last))
+        _look_up(connection, keyed, keyed.c.row.between(first, last))
+        accepted = (known.c.row.between(first, last), is_one_of(known.c.state, ACCEPTED_STATES))
+        return connection.execute(sa.select(known.c.row).where(*accepted)).scalars()
 
     def refresh(self, connection: sa.Connection, *, endpoint: str, campaign: str) -> None:
         """Bring `known` up to date for a plan of this campaign, unless the ledger certainly did not change.
@@ -178,14 +203,12 @@ class MessageLookup:
         again = sa.select(staged.c.row).where(sa.or_(staged.c.key.in_(open_now), staged.c.row.in_(were_open)))
         connection.execute(sa.insert(doubtful).from_select(["row"], again))
         connection.execute(sa.delete(known).where(known.c.row.in_(sa.select(doubtful.c.row))))
-        _look_up(connection, staged.c.row.in_(sa.select(doubtful.c.row)))
+        _look_up(connection, staged, staged.c.row.in_(sa.select(doubtful.c.row)))
 
 
-def _look_up(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> None:
+def _look_up(connection: sa.Connection, rows: sa.Table, which: sa.ColumnElement[bool]) -> None:
     columns = (messages.c.state, messages.c.findings, messages.c.again_state, messages.c.again_findings)
-    found = (
-        sa.select(staged.c.row, *columns, _HASH_OF_ERROR).join(messages, messages.c.key == staged.c.key).where(*which)
-    )
+    found = sa.select(rows.c.row, *columns, _HASH_OF_ERROR).join(messages, messages.c.key == rows.c.key).where(which)
     # Rows that stand out of order may be between others, and are found with these already.
     connection.execute(insert_new(known).from_select([column.name for column in known.columns], found))
 

@@ -13,13 +13,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from scripted_api import Api, World, staged
+from scripted_api import LOST, REFUSED, Api, World, staged
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from batch.ledger import Ledger, RetryOptions, StagedRow
 from batch.ledger.storage.pseudonyms import Hashes
-from batch.model.messages import Origin, message_key
+from batch.model.messages import Origin, hash_request, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json
 
@@ -82,6 +82,49 @@ def test_a_row_is_staged_as_it_is_given(ledger: Ledger) -> None:
         )
         for each in ROWS
     ]
+
+
+def of_values(row: int, *values: str) -> StagedRow:
+    """A row whose request is encoded once the ledger was asked."""
+    return staged(row)._replace(payload=None, request_hash=None, values=values)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (RetryOptions(), [2, 3, 5]),
+        (RetryOptions(retry_errors=True), [2, 3, 5]),
+        (RetryOptions(resend_unknown=True), [1, 2, 3, 4, 5]),
+        (RetryOptions(retry_undelivered=True), [1, 2, 3, 4, 5]),
+    ],
+)
+def test_a_row_whose_message_was_accepted_gets_no_request(
+    world: World, ledger: Ledger, options: RetryOptions, wanted: list[int]
+) -> None:
+    """Unless what was sent may be sent again; errors and unknown ones have theirs in any case."""
+    world.plan(range(1, 5))
+    world.send(Api(script={2: [REFUSED], 3: [LOST]}))
+    encoded = []
+    with ledger.stage(options, lambda values: f"of {values[0]}") as open_one:
+        open_one.add(of_values(row, str(row)) for row in range(1, 6))
+        open_one.suppress(())  # waits until they are staged
+        query = text("SELECT row, payload, request_hash FROM staged WHERE payload IS NOT NULL ORDER BY row")
+        for row, payload, digest in open_one._connection.execute(query):
+            assert (payload, digest) == (f"of {row}", hash_request(payload))
+            encoded.append(row)
+        open_one.judge()
+        assert open_one.tally()[Outcome.SUCCESS, Reason.CREATED.value] == 2
+    assert encoded == wanted
+
+
+def test_rows_of_a_person_who_has_a_message_are_told_apart(world: World, ledger: Ledger) -> None:
+    """By what they say, though none of them has a request."""
+    world.plan([1])
+    world.send(Api())
+    with ledger.stage() as open_one:
+        open_one.add(of_values(1, words)._replace(row=row) for row, words in ((1, "a"), (2, "b"), (3, "a")))
+        open_one.judge()
+        assert open_one.find_differing_duplicates(5) == (1, [(2, 1)])
 
 
 def test_a_ledger_in_memory_stages_one_sheet_after_another() -> None:

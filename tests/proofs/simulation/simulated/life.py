@@ -33,7 +33,7 @@ from simulated.fate import Fate, Knobs
 from simulated.looks import SIMULATED_TOKEN, CanaryWatcher, Looking, SimulatedSettings, make_looks
 from simulated.process import Process
 from simulated.promise import Promise
-from simulated.sheet import CAMPAIGN, ENDPOINT, SheetRow, staged
+from simulated.sheet import CAMPAIGN, ENDPOINT, SheetRow, encode, staged
 
 __all__ = ["Life"]
 
@@ -169,7 +169,7 @@ class Life:
 
     def _stage(self, ledger: Ledger, opened: ExitStack, started: datetime) -> Staging:
         retries = RetryOptions(retry_errors=self.fate.retry_errors, retry_undelivered=self.looking.replaces)
-        staging = opened.enter_context(ledger.stage(retries))
+        staging = opened.enter_context(ledger.stage(retries, encode))
         staging.add(staged(row) for row in self.sheet)
         rules = self.knobs.outreach.rules
         staging.judge(History(rules=rules, endpoint=ENDPOINT, campaign=CAMPAIGN, now=started))

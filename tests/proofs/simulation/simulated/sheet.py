@@ -69,16 +69,13 @@ def staged(row: SheetRow) -> StagedRow:
     if not row.sendable:
         finding = Finding(Reason.VALUE_MISSING, {"field": "Nome", "column": "Nome"})
         return StagedRow(row=row.row, key=row.key, person=row.person, outcome=Outcome.ERROR, findings=(finding,))
-    told = {"key": row.key, "person": row.person, "sender": row.sender, "edition": row.edition}
-    payload = json.dumps(told)
-    return StagedRow(
-        row=row.row,
-        key=row.key,
-        person=row.person,
-        sender=row.sender,
-        payload=payload,
-        request_hash=f"{row.edition} {row.sender}",
-    )
+    values = row.key, row.person, row.sender, row.edition
+    return StagedRow(row=row.row, key=row.key, person=row.person, sender=row.sender, values=values)
+
+
+def encode(values: Sequence[str | int | None]) -> str:
+    """Return the request of a row's values."""
+    return json.dumps(dict(zip(("key", "person", "sender", "edition"), values, strict=True)))
 
 
 def _row(rng: Random, people: int, senders: int, invoices: int, flawed: float) -> SheetRow:
