@@ -10,9 +10,10 @@ from batch.pool.pacing import WAKEUP_INTERVAL
 
 
 class CoalescingSelector(selectors.DefaultSelector):
-    """Selector that wakes at most every `interval` seconds; events and timers in between are seen at one wakeup.
+    """Selector that looks at most every `interval` seconds; events and timers in between are seen at one wakeup.
 
-    A wakeup costs as much CPU as a tenth of a row, and a row has three events of its own.
+    A wakeup costs as much CPU as a tenth of a row, and a row has three events of its own. A loop that has work left
+    looks no sooner either: each wakeup is followed by some turns of it.
     """
 
     def __init__(
@@ -27,10 +28,10 @@ class CoalescingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for events as any selector does, up to `interval` seconds longer."""
-        if timeout is not None and timeout <= 0:  # the loop has work left
-            return super().select(timeout)
         pause = self._woken + self.interval - self._clock()
         if pause > 0:
+            if timeout is not None and timeout <= 0:  # the loop has work left
+                return []
             self._sleep(pause)
             timeout = None if timeout is None else max(0.0, timeout - pause)
         found = super().select(timeout)

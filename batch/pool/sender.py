@@ -63,12 +63,11 @@ class SenderPool:
         self._settings = settings
         self._progress = progress
         self._loop = asyncio.get_running_loop()
-        self._slots = StartSlots(settings.rate, self.stop, runner.lead)
+        ahead = max(_LEAST_AHEAD, ceil(settings.rate * AHEAD))
+        self._slots = StartSlots(settings.rate, self.stop, runner.lead, ahead)
         self._monitor = OutcomeMonitor(settings.stop)
         self._hours = RecipientHours(settings.hours, settings.home)
         self._deferred = DeferredQueue()
-        self._ahead = asyncio.Semaphore(max(_LEAST_AHEAD, ceil(settings.rate * AHEAD)))
-        """Held from the slot to the moment of the start."""
         self._held = 0
         """Claims that are made ready, or were so, and whose outcome or release is not written yet."""
         self._announced: datetime | None = None
@@ -178,8 +177,7 @@ class SenderPool:
         retries = RetryCounter(self._settings.retries)
         again = True
         while again:
-            async with self._ahead:
-                ready = await self._prepare(job)
+            ready = await self._prepare(job)
             if ready is None:
                 return
             if isinstance(ready, ClaimRefusal):
@@ -194,18 +192,21 @@ class SenderPool:
         None: the job is not ours, or not for now.
         """
         while (slot := await self._slots.next_slot()) is not None:
-            if not self._runner.check_clock() or self._pass_over(job):
-                return None
-            if self._runner.look is not None and not await self._runner.look(job):
-                return await self._give_up(job)
-            held = await self._runner.claim(job)
-            if isinstance(held, ClaimRefusal):
-                return held
-            if held is None:
-                log.info("not_ours", row=job.row)
-                return None
-            if (ready := await self._connect(job, held, slot)) is not None:
-                return ready
+            try:
+                if not self._runner.check_clock() or self._pass_over(job):
+                    return None
+                if self._runner.look is not None and not await self._runner.look(job):
+                    return await self._give_up(job)
+                held = await self._runner.claim(job)
+                if isinstance(held, ClaimRefusal):
+                    return held
+                if held is None:
+                    log.info("not_ours", row=job.row)
+                    return None
+                if (ready := await self._connect(job, held, slot)) is not None:
+                    return ready
+            finally:
+                self._slots.leave()
         return None
 
     async def _give_up(self, job: Job) -> ClaimRefusal | None:

@@ -4,6 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
 
 from batch.pool import pacing
 from batch.pool.stop import StopSignal
@@ -60,14 +63,30 @@ class ClaimLead:
 
 
 class StartSlots:
-    """Hands out the start slots of one sender. Must be made and used on a running event loop."""
+    """Hands out the start slots of one sender, in order. Must be made and used on a running event loop.
 
-    def __init__(self, rate: float, stop: StopSignal, lead: ClaimLead) -> None:
+    Those who wait stand in two lines, for a slot and for its moment, with one timer to a line: a semaphore, a lock and
+    two timers for each of them cost a tenth of a row. Who is cancelled while it has a slot does not give it back: only
+    the end of the run cancels.
+    """
+
+    def __init__(self, rate: float, stop: StopSignal, lead: ClaimLead, ahead: int) -> None:
+        """`ahead`: slots that are out at most, from their claims to their starts."""
         self._lead = lead
         self._loop = asyncio.get_running_loop()
         self._pace = pacing.Pace.begin(rate, self._loop.time() + HEAD_START)
         self._stop = stop
-        self._door = asyncio.Lock()
+        stop.on_request(self._end)
+        self._free = ahead
+        """Slots that may be handed out besides those that are out."""
+        self._waiting: deque[asyncio.Future[StartSlot | None]] = deque()
+        self._hands_out: asyncio.TimerHandle | None = None
+        """Set when the next slot is for one who waits, and it is too soon to claim for it."""
+        self._ready: list[tuple[float, int, asyncio.Future[float | None], Callable[[float], bool]]] = []
+        """A heap of those that wait for their moment."""
+        self._numbers = count()  # breaks ties, because futures have no order
+        self._begins: asyncio.TimerHandle | None = None
+        """Set when the first of them has to wait."""
         self._starts: deque[float] = deque(maxlen=pacing.most_in_a_second(rate))
         self.cuts = 0
         """How often the rate was cut."""
@@ -86,20 +105,39 @@ class StartSlots:
             self._pace = self._pace._replace(rate=min(rate, self._pace.wanted))
 
     async def next_slot(self) -> StartSlot | None:
-        """Wait until shortly before the next free slot; None when the run stops meanwhile."""
-        while not self._stop.is_requested:
-            self._pace, time = pacing.reserve_slot(self._pace, self._loop.time())
-            slot = StartSlot(time, self._pace.generation)
-            claims = time - self._lead.seconds(self._pace.rate)
-            if self._pace.rate >= pacing.FAST:
-                # A thousandth of its place in them keeps the order: timers of one moment come in any.
-                within = claims % CLAIMED_TOGETHER
-                claims -= within - within / 1000
-            if not await self._wait_until(claims):
-                return None
-            if slot.generation == self._pace.generation:
-                return slot
-        return None
+        """Wait until shortly before the next free slot; None when the run stops meanwhile. `leave` ends a slot."""
+        if self._stop.is_requested:
+            return None
+        waits: asyncio.Future[StartSlot | None] = self._loop.create_future()
+        self._waiting.append(waits)
+        if self._hands_out is None:
+            self._hand_out()
+        return await waits
+
+    def leave(self) -> None:
+        """Make room for another slot, once its attempt has begun, or will not."""
+        self._free += 1
+        if self._hands_out is None:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give slots to those who waited longest, as far as it is time to claim for them."""
+        self._hands_out = None
+        while self._waiting and self._free:
+            if self._waiting[0].done():  # it was cancelled
+                self._waiting.popleft()
+                continue
+            now = self._loop.time()
+            pace, time = pacing.reserve_slot(self._pace, now)
+            claims = time - self._lead.seconds(pace.rate)
+            if pace.rate >= pacing.FAST:
+                claims -= claims % CLAIMED_TOGETHER
+            if claims > now:
+                self._hands_out = self._loop.call_at(claims, self._hand_out)
+                return
+            self._pace = pace
+            self._free -= 1
+            self._waiting.popleft().set_result(StartSlot(time, pace.generation))
 
     async def start(self, slot: StartSlot, is_void: Callable[[float], bool] = lambda _seconds: False) -> bool:
         """Wait for the exact moment of a start; False when the run stops or the sender was paused first.
@@ -108,20 +146,55 @@ class StartSlots:
         that what is too old keeps none waiting. When it is True the caller must start at once, without awaiting
         anything else.
         """
-        if not await self._wait_until(slot.time):
+        if self._stop.is_requested:
             return False
-        # One after the other: after a stall of the machine several come at the same moment.
-        async with self._door:
-            while (earliest := pacing.earliest_start(self._pace, self._starts)) > (now := self._loop.time()):
-                if is_void(earliest - now) or not await self._wait_until(earliest):
-                    return False
-            if slot.generation != self._pace.generation or self._stop.is_requested or is_void(0.0):
-                return False
-            self._starts.append(self._loop.time())
+        begins: asyncio.Future[float | None] = self._loop.create_future()
+        heappush(self._ready, (slot.time, next(self._numbers), begins, is_void))
+        if self._begins is None or self._ready[0][2] is begins:
+            self._begin()
+        if (at := await begins) is None:
+            return False
+        if slot.generation == self._pace.generation and not self._stop.is_requested and not is_void(0.0):
             return True
+        self._starts.remove(at)
+        self._begin()
+        return False
 
-    async def _wait_until(self, time: float) -> bool:
-        return await self._stop.sleep(time - self._loop.time())
+    def _begin(self) -> None:
+        """Let those begin whose moment has come.
+
+        One after the other: after a stall of the machine several come at the same moment.
+        """
+        if self._begins is not None:
+            self._begins.cancel()
+            self._begins = None
+        while self._ready:
+            time, _, begins, is_void = self._ready[0]
+            now = self._loop.time()
+            earliest = max(time, pacing.earliest_start(self._pace, self._starts))
+            if begins.done():  # it was cancelled
+                heappop(self._ready)
+            elif now < time or (now < earliest and not is_void(earliest - now)):
+                self._begins = self._loop.call_at(time if now < time else earliest, self._begin)
+                return
+            else:
+                heappop(self._ready)
+                at = None if now < earliest else now
+                if at is not None:
+                    self._starts.append(at)
+                begins.set_result(at)
+
+    def _end(self) -> None:
+        """Let all go who wait, as the run stops."""
+        all_waits: list[asyncio.Future[Any]] = [*self._waiting, *(each[2] for each in self._ready)]
+        for waits in all_waits:
+            if not waits.done():
+                waits.set_result(None)
+        self._waiting.clear()
+        self._ready.clear()
+        for timer in (self._hands_out, self._begins):
+            if timer is not None:
+                timer.cancel()
 
     def pause(self, seconds: float) -> None:
         """Pause this sender for `seconds`."""

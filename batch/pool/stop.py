@@ -72,6 +72,7 @@ class StopSignal:
         self.finding: Finding | None = None
         """The answer or error that caused it, for people."""
         self._children: list[StopSignal] = []
+        self._listeners: list[Callable[[], None]] = []
         self._sleepers: set[asyncio.Future[bool]] = set()
 
     def child(self) -> StopSignal:
@@ -81,6 +82,10 @@ class StopSignal:
             child.request(self.cause, self.finding)
         self._children.append(child)
         return child
+
+    def on_request(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the stop is requested."""
+        self._listeners.append(listener)
 
     @property
     def is_requested(self) -> bool:
@@ -94,6 +99,8 @@ class StopSignal:
             self._event.set()
             for sleeper in self._sleepers:
                 _wake(sleeper, slept=False)
+            for listener in self._listeners:
+                listener()
             for child in self._children:
                 child.request(cause, finding)
 

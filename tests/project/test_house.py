@@ -124,6 +124,7 @@ LINES_OF_FEATURES = {
     "next steps for all who watch, in the ledger and by the program that was started; a report's problems twice": 32,
     "what arrived of corrected rows, and on a phone; attempts of a run without an end": 28,
     "next steps of a report that stands, rows to fix that no retry.xlsx has": 26,
+    "slots and moments handed out in lines, with a timer to a line": 67,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

@@ -11,6 +11,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, cast
 
@@ -24,12 +25,17 @@ QUIET: Final = 0.01
 some servers that are overloaded answer without reading."""
 _MOST_UNREAD: Final = 256 * 1024
 """Bytes that may wait to be read before the other side is made to wait."""
+_READ: Final = 16 * 1024
+"""Bytes that are read at once. asyncio would have memory of 256 KiB made anew for each read, which costs as much as to
+write a request."""
 _LONGEST_HANDSHAKE: Final = 3600.0
 """Seconds; longer than the caller's own time-out, which is raised as one."""
 _TURNS_OF_A_READ: Final = 2 if sys.platform == "win32" else 0
 """Turns of the loop until it has what a read brought: on Windows one is always under way and takes the bytes."""
-_MOST_TURNS: Final = 100
-"""Turns of the event loop in which bytes that lie there are read; TLS has some of its own, e.g. session tickets."""
+_LOOK: Final = 0.005
+"""Seconds after which the loop has read what lies there: that of a fast run looks at its sockets each 4 ms."""
+_MOST_LOOKS: Final = 20
+"""Looks in which bytes that lie there are read; TLS has some of its own, e.g. session tickets."""
 
 
 class WriteTracker:
@@ -93,6 +99,8 @@ class Connection(asyncio.Protocol):
     # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        with suppress(AttributeError):  # it has none on other loops
+            transport.max_size = _READ  # type: ignore[attr-defined]
         self._use(cast("asyncio.Transport", transport))
 
     def data_received(self, data: bytes) -> None:
@@ -173,14 +181,14 @@ class Connection(asyncio.Protocol):
         """
         for _ in range(_TURNS_OF_A_READ):
             await asyncio.sleep(0)
-        for _ in range(_MOST_TURNS):
+        for _ in range(_MOST_LOOKS):
             if not self.is_open:
                 return False
             if self._has_bytes is None:
                 self._has_bytes = self._make_poll()
             if not self._has_bytes():
                 return True
-            await asyncio.sleep(0)
+            await keep_quiet(_LOOK)
         return False
 
     def send(self, request: bytes, tracker: WriteTracker, *, tunnel: bool = False) -> None:
