@@ -180,9 +180,7 @@ class Ledger(RunReader):
     # While it sends, and at its end
 
     @contextmanager
-    def open_queue(
-        self, owner: Owner, rules: ContactLimits | None = None, *, endpoint: str = ""
-    ) -> Iterator[SendQueue]:
+    def open_queue(self, owner: Owner, rules: ContactLimits | None = None, *, endpoint: str) -> Iterator[SendQueue]:
         """Open the queue of `owner`'s run at `endpoint`, with the campaign's contact limits, for one block."""
         limiter = self.make_limiter(rules or ContactLimits(), endpoint=endpoint)
         with Writer(self._engine) as writer:

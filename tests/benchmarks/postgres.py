@@ -118,7 +118,7 @@ def send(ledger: Ledger, run: str, size: int, messages: int) -> Speed:
     """Claim and record messages of a run in groups, as the writer of a run does, without API and event loop."""
     owner = Owner.here(run)
     engine, limits = ledger._engine, ledger.make_limiter(ContactLimits(), endpoint=API)
-    with ledger.open_queue(owner) as queue:
+    with ledger.open_queue(owner, endpoint=API) as queue:
         jobs = [job for job, _n in zip(queue.jobs(), range(messages), strict=False)]
     database = database_of(engine)
     with ledger.hold([sender_lock(SENDER, API)], owner):

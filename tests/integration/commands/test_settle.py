@@ -355,8 +355,11 @@ def died(run: str, when: datetime) -> None:
     """Claim the next waiting row of a run, and do nothing more."""
 
     async def work() -> None:
-        with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger, ledger.open_queue(Owner.here(run)) as sending:
-            assert await sending.claim(next(sending.jobs()), when)
+        with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger:
+            known = ledger.run(run)
+            assert known is not None
+            with ledger.open_queue(Owner.here(run), endpoint=known.endpoint) as sending:
+                assert await sending.claim(next(sending.jobs()), when)
 
     asyncio.run(work())
 

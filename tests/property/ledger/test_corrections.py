@@ -85,7 +85,7 @@ class Office:
             staging.plan(run, Owner.here(name), TRAITS)
         if not retry_errors:  # what is chosen to be tried again shows as it was until it is sent
             assert forecast == {each.row: each.outcome for each in self.ledger.results(name)}
-        with self.ledger.open_queue(Owner.here(name)) as sending:
+        with self.ledger.open_queue(Owner.here(name), endpoint=ENDPOINT) as sending:
             for job, answer in zip(list(sending.jobs()), itertools.cycle(answers)):
                 assert job.key not in self.maybe_sent
                 assert job.row not in held

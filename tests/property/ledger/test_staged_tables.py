@@ -143,9 +143,12 @@ def _planned(
         with ledger._engine.begin() as connection:
             kept = [tuple(each) for each in connection.execute(select(*columns).order_by(messages.c.key))]
             assert len(connection.execute(select(rows.c.row).where(rows.c.run == "r1")).all()) == len(KEYS)
-        with ledger.open_queue(Owner.here("r1")) as sending, Ledger.open(f"sqlite:///{ledger.location}") as another:
+        with (
+            ledger.open_queue(Owner.here("r1"), endpoint="e") as sending,
+            Ledger.open(f"sqlite:///{ledger.location}") as another,
+        ):
             jobs = list(sending.jobs())
-            with another.open_queue(Owner.here("r1")) as found:
+            with another.open_queue(Owner.here("r1"), endpoint="e") as found:
                 assert jobs == list(found.jobs()), "what was planned is what is found to be sent"
             return kept, [job.key for job in jobs]
 

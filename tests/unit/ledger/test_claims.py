@@ -86,7 +86,7 @@ def send(ledger: Ledger, name: str, verdict: Verdict = ACCEPTED) -> list[ClaimRe
 
     async def work() -> list[ClaimRefusal | int]:
         done: list[ClaimRefusal | int] = []
-        with ledger.open_queue(Owner.here(name)) as sending:
+        with ledger.open_queue(Owner.here(name), endpoint=ENDPOINT) as sending:
             for job in sending.jobs():
                 held = await sending.claim(job, NOW)
                 assert held is not None
@@ -241,7 +241,7 @@ def test_131050_keeps_the_first_note(ledger: Ledger) -> None:
     plan(ledger, "r1", [good(2, ANA)])
 
     async def work() -> None:
-        with ledger.open_queue(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, NOW)
             assert held is not None

@@ -47,7 +47,7 @@ def plan(ledger: Ledger, people: list[str], *, run: str = "r1") -> None:
 
 def claimed(ledger: Ledger, limits: ContactLimits = ContactLimits()) -> list[Claim | Reason | None]:  # noqa: B008 - frozen
     """Claim all jobs of the run in one group, some milliseconds after one another."""
-    with ledger.open_queue(OWNER) as sending:
+    with ledger.open_queue(OWNER, endpoint=API) as sending:
         wanted = [Wanted(job, NOON + timedelta(milliseconds=each)) for each, job in enumerate(sending.jobs())]
     rules = ContactLimiter(limits, endpoint=API, hashes=ledger.hashes)
     with ledger._engine.begin() as connection:

@@ -75,7 +75,7 @@ def send(ledger: Ledger, run: str, verdict: Callable[[int], Verdict] = lambda _:
 
     async def work() -> list[int]:
         sent = []
-        with ledger.open_queue(Owner.here(run)) as sending:
+        with ledger.open_queue(Owner.here(run), endpoint=ENDPOINT) as sending:
             for job in sending.jobs():
                 held = await sending.claim(job, NOW)
                 assert held is not None
@@ -159,14 +159,14 @@ def test_what_was_sent_or_is_unknown_is_never_sent_again(ledger: Ledger) -> None
 def test_only_one_of_many_claims_wins(ledger: Ledger, ledger_url: str) -> None:
     """Eight processes' worth of writers that know nothing of each other: one claim of a key."""
     plan(ledger, "r1", [good(2)])
-    with ledger.open_queue(Owner.here("r1")) as sending:
+    with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
         (job,) = sending.jobs()
 
     def attempt(number: int) -> Claim | ClaimRefusal | None:
         with Ledger.open(ledger_url) as mine:
 
             async def claim() -> Claim | ClaimRefusal | None:
-                with mine.open_queue(Owner(run=f"run-{number}", host="h", pid=number)) as sending:
+                with mine.open_queue(Owner(run=f"run-{number}", host="h", pid=number), endpoint=ENDPOINT) as sending:
                     return await sending.claim(job, NOW)
 
             return asyncio.run(claim())
@@ -181,7 +181,7 @@ def test_a_released_claim_waits_again_and_counts_only_when_the_api_answered(ledg
     plan(ledger, "r1", [good(2)])
 
     async def work() -> None:
-        with ledger.open_queue(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             (job,) = sending.jobs()
             held = await sending.claim(job, NOW)
             assert held
@@ -230,7 +230,7 @@ def test_the_owner_who_was_taken_for_dead_may_still_record_the_truth(ledger: Led
     ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
 
     async def late() -> None:
-        with ledger.open_queue(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             assert await sending.record(held, ACCEPTED, duration_ms=9)
 
     asyncio.run(late())
@@ -360,13 +360,13 @@ def test_no_table_is_unknown_to_the_upgrade_path() -> None:
 
 
 def _jobs(ledger: Ledger, run: str) -> list[str]:
-    with ledger.open_queue(Owner.here(run)) as sending:
+    with ledger.open_queue(Owner.here(run), endpoint=ENDPOINT) as sending:
         return [job.key for job in sending.jobs()]
 
 
 def _claim_first(ledger: Ledger, run: str) -> Claim:
     async def work() -> Claim:
-        with ledger.open_queue(Owner.here(run)) as sending:
+        with ledger.open_queue(Owner.here(run), endpoint=ENDPOINT) as sending:
             job = next(sending.jobs())
             held = await sending.claim(job, NOW)
             assert held
@@ -393,7 +393,7 @@ def test_only_the_claims_of_one_endpoint_are_settled(ledger: Ledger) -> None:
     assert status.state is State.CLAIMED
 
     async def finish() -> None:
-        with ledger.open_queue(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             assert await sending.record(held, ACCEPTED, duration_ms=9)
 
     asyncio.run(finish())
@@ -406,9 +406,9 @@ def test_a_claim_that_is_taken_back_is_no_attempt(ledger: Ledger) -> None:
     held = _claim_first(ledger, "r1")
 
     async def take_back() -> list[bool]:
-        with ledger.open_queue(Owner.here("r2")) as other:
+        with ledger.open_queue(Owner.here("r2"), endpoint=ENDPOINT) as other:
             found = [await other.withdraw(held.key)]
-        with ledger.open_queue(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             return found + [await sending.withdraw(held.key) for _ in range(2)]
 
     assert asyncio.run(take_back()) == [False, True, False]
@@ -461,7 +461,7 @@ def test_only_an_open_claim_of_the_message_is_taken_back(ledger: Ledger) -> None
     plan(ledger, "r1", [good(2), good(3)])
 
     async def take_back() -> None:
-        with ledger.open_queue(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             (first, second) = [await sending.claim(job, NOW) for job in list(sending.jobs())]
             assert isinstance(first, Claim)
             assert isinstance(second, Claim)
@@ -480,7 +480,7 @@ def test_an_outcome_is_written_once(ledger: Ledger) -> None:
     lost = Verdict(outcome=Outcome.UNKNOWN, finding=Finding(Reason.ANSWER_LOST))
 
     async def record_and_repeat() -> list[bool]:
-        with ledger.open_queue(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             return [await sending.record(held, each, duration_ms=9) is not None for each in (ACCEPTED, ACCEPTED, lost)]
 
     assert asyncio.run(record_and_repeat()) == [True, False, False]

@@ -179,7 +179,7 @@ def test_after_its_session_was_lost_a_run_claims_nothing(ledger: Ledger, url: st
                 await sending.claim(job, NOON)
         assert await sending.record(held, SENT, duration_ms=5) is Outcome.SUCCESS
 
-    with ledger.hold([SENDER], OWNER), ledger.open_queue(OWNER) as sending:
+    with ledger.hold([SENDER], OWNER), ledger.open_queue(OWNER, endpoint=API) as sending:
         asyncio.run(work(sending))
         with Ledger.open(url) as other, other.hold([SENDER], Owner.here("r2")):
             pass
@@ -223,7 +223,7 @@ def test_a_claim_looks_people_up_whatever_was_sent_since_the_plan(
         asked.append((text, values))
         return execute_by_driver(connection, text, values)
 
-    with ledger.open_queue(OWNER) as queue:
+    with ledger.open_queue(OWNER, endpoint=API) as queue:
         wanted = [Wanted(job, NOON) for job in queue.jobs()]
     monkeypatch.setattr("batch.ledger.storage.engine.execute_by_driver", note)
     with ledger.hold([SENDER], OWNER):
@@ -308,7 +308,7 @@ def test_a_commit_that_did_not_reach_its_standby_is_doubtful(ledger: Ledger, pos
         assert await sending.withdraw(job.key)
         assert next(sending.jobs()).key == job.key
 
-    with ledger.hold([SENDER], OWNER), ledger.open_queue(OWNER) as sending:
+    with ledger.hold([SENDER], OWNER), ledger.open_queue(OWNER, endpoint=API) as sending:
         asyncio.run(work(sending))
 
 
@@ -320,7 +320,7 @@ def test_a_claim_is_withdrawn_whose_commit_still_waits(ledger: Ledger, url: str,
         async def written() -> T:
             return await write(sending)
 
-        with Ledger.open(url) as mine, mine.open_queue(OWNER) as sending:
+        with Ledger.open(url) as mine, mine.open_queue(OWNER, endpoint=API) as sending:
             return asyncio.run(written())
 
     with ledger._engine.connect() as connection:

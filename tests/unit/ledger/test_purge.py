@@ -123,7 +123,7 @@ def test_a_waiting_message_of_a_dead_run_loses_its_values(ledger: Ledger) -> Non
     planned(ledger, "r1", PEOPLE[:1], at=OLD, sent=False)
     found = purge(ledger)
     assert (found.messages, found.pending) == (1, 1)
-    with ledger.open_queue(Owner.here("r1")) as sending:
+    with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
         assert list(sending.jobs()) == []
     assert ledger.tally("r1").counts[Outcome.PENDING] == 1
     planned(ledger, "r2", PEOPLE[:1], at=NOW)

@@ -24,7 +24,7 @@ def test_a_page_reads_only_rows_that_are_jobs(world: World, ledger: Ledger) -> N
     world.plan(range(1, 1204))
     asked: list[Any] = []
     event.listen(ledger._engine, "before_cursor_execute", lambda *given: asked.append(_values(given[3])))
-    with ledger.open_queue(Owner.here("r2")) as sending:
+    with ledger.open_queue(Owner.here("r2"), endpoint="e") as sending:
         assert sending.senders() == ["s1"]
         assert [job.row for job in sending.jobs("s1")] == [1201, 1202, 1203]
     pages = [values for values in asked if 1201 in values]
@@ -40,7 +40,11 @@ def test_jobs_of_all_senders_come_in_the_sheets_order(world: World, ledger: Ledg
     """Also no further than a row, and over several pages; who planned them and who looks for them find the same."""
     world.plan(staged(row, sender=f"s{row % 3}") for row in range(1, 1101))
     owner = Owner.here("r1")
-    with ledger.open_queue(owner) as planned, Ledger.open(ledger_url) as again, again.open_queue(owner) as found:
+    with (
+        ledger.open_queue(owner, endpoint="e") as planned,
+        Ledger.open(ledger_url) as again,
+        again.open_queue(owner, endpoint="e") as found,
+    ):
         for sending in (planned, found):
             assert sending.senders() == ["s0", "s1", "s2"]
             assert [job.row for job in sending.jobs()] == list(range(1, 1101))
@@ -58,13 +62,13 @@ def test_a_claim_that_is_given_back_is_a_job_again(world: World, ledger: Ledger,
     async def work(sending: SendQueue) -> None:
         held = await sending.claim(next(sending.jobs()), BEGIN)
         assert isinstance(held, Claim)
-        with Ledger.open(ledger_url) as again, again.open_queue(owner) as other:
+        with Ledger.open(ledger_url) as again, again.open_queue(owner, endpoint="e") as other:
             assert [job.row for job in other.jobs()] == [2]
             assert await sending.release(held, Finding(Reason.INTERRUPTED))
             assert [job.row for job in other.jobs()] == [1, 2]
         assert [job.row for job in sending.jobs()] == [1, 2]
 
-    with ledger.open_queue(owner) as sending:
+    with ledger.open_queue(owner, endpoint="e") as sending:
         asyncio.run(work(sending))
 
 
@@ -73,9 +77,9 @@ def test_a_message_that_a_later_plan_gave_to_another_sender_is_no_job_of_the_fir
 ) -> None:
     """Where two runs meet in spite of the locks, a sender posts in no other's name, past its rate or concurrency."""
     world.plan([1, staged(2, sender="s1")])
-    with ledger.open_queue(Owner.here("r1")) as sending:
+    with ledger.open_queue(Owner.here("r1"), endpoint="e") as sending:
         world.name = "r2"
         world.plan([1, staged(2, sender="s2")])
         assert [job.row for job in sending.jobs("s1")] == [1]
-    with ledger.open_queue(Owner.here("r2")) as later:
+    with ledger.open_queue(Owner.here("r2"), endpoint="e") as later:
         assert [(job.row, job.sender) for job in later.jobs("s2")] == [(2, "s2")]

@@ -55,7 +55,7 @@ def plan(ledger: Ledger, run: str, person: str, *, together: Barrier | None = No
 
 def claiming(ledger: Ledger, run: str, rules: ContactLimits) -> Transaction:
     """The claim of the run's message, within a transaction."""
-    with ledger.open_queue(Owner.here(run)) as sending:
+    with ledger.open_queue(Owner.here(run), endpoint=API) as sending:
         (job,) = sending.jobs()
     limiter = ContactLimiter(rules, endpoint=API, hashes=ledger.hashes)
     for _ in range(2):  # a cap of which it has a count already, in memory
@@ -131,7 +131,7 @@ def test_a_doubtful_claim_is_not_taken_back_from_the_next_holder(ledger: Ledger)
         assert await one.record(before, SENT, duration_ms=5) is None
         assert await other.record(after, SENT, duration_ms=5) is Outcome.SUCCESS
 
-    with ledger.open_queue(first) as one, ledger.open_queue(second) as other:
+    with ledger.open_queue(first, endpoint=API) as one, ledger.open_queue(second, endpoint=API) as other:
         asyncio.run(work(one, other))
 
 

@@ -72,7 +72,7 @@ def send(ledger: Ledger, run: str, verdict: Verdict = LOST) -> list[int]:
 
     async def work() -> list[int]:
         posted = []
-        with ledger.open_queue(Owner.here(run)) as sending:
+        with ledger.open_queue(Owner.here(run), endpoint=ENDPOINT) as sending:
             for job in sending.jobs():
                 assert job.payload
                 held = await sending.claim(job, NOW)
@@ -88,7 +88,7 @@ def claim(ledger: Ledger, run: str, now: datetime = NOW) -> Claim:
     """Claim the first waiting message, as a run does before it dies."""
 
     async def work() -> Claim:
-        with ledger.open_queue(Owner.here(run)) as sending:
+        with ledger.open_queue(Owner.here(run), endpoint=ENDPOINT) as sending:
             held = await sending.claim(next(sending.jobs()), now)
             assert held is not None
             return held
@@ -202,7 +202,7 @@ def test_an_attempt_that_certainly_sent_nothing_does_not_close_the_question(unkn
     plan(unknown, "r2", [good(2)])
 
     async def throttled() -> None:
-        with unknown.open_queue(Owner.here("r2")) as sending:
+        with unknown.open_queue(Owner.here("r2"), endpoint=ENDPOINT) as sending:
             held = await sending.claim(next(sending.jobs()), NOW)
             assert held
             await sending.release(held, Finding(Reason.RATE_LIMITED), status=429)
@@ -254,7 +254,7 @@ def test_a_run_that_was_taken_for_dead_cannot_overrule_a_decision(
     (before,) = ledger.results("r1")
 
     async def late() -> bool:
-        with ledger.open_queue(Owner.here("r1")) as sending:
+        with ledger.open_queue(Owner.here("r1"), endpoint=ENDPOINT) as sending:
             return await sending.record(held, verdict, duration_ms=9) is not None
 
     assert not asyncio.run(late())

@@ -151,7 +151,7 @@ def test_a_claim_that_is_cut_off_before_its_commit_leaves_the_message_pending(wo
         runner = AttemptRunner(ledger=sending, client=Wire, now=lambda: BEGIN, stop=StopSignal())
         await cancelled(runner.claim(job), after=0)
 
-    with ledger.open_queue(Owner.here("r1")) as sending:
+    with ledger.open_queue(Owner.here("r1"), endpoint="e") as sending:
         asyncio.run(claim(sending))
     with ledger._engine.connect() as connection:
         (found,) = connection.execute(text("SELECT state, attempts, claim_run FROM messages"))
