@@ -30,6 +30,7 @@ from batch.ledger import Ledger, Owner, RetryOptions
 from batch.ledger.deliveries import looks as kept_looks
 from batch.ledger.plan import staging
 from batch.ledger.plan import undelivered as plan_rules
+from batch.ledger.plan.row_stager import Encode
 from batch.ledger.send import claims
 from batch.ledger.send import contact_limits as outreach
 from batch.ledger.send.claims import Claim, Ended, Wanted
@@ -182,9 +183,11 @@ def dead_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def unknown_is_sent_again(patch: pytest.MonkeyPatch) -> None:
     """A plan that takes up unknown rows by itself."""
-    patch.setattr(
-        Ledger, "stage", lambda ledger, _=None: staging.Staging(ledger._engine, RetryOptions(resend_unknown=True))
-    )
+
+    def stage(ledger: Ledger, _: RetryOptions, encode: Encode) -> staging.Staging:
+        return staging.Staging(ledger._engine, RetryOptions(resend_unknown=True), encode=encode)
+
+    patch.setattr(Ledger, "stage", stage)
 
 
 def payloads_are_kept(patch: pytest.MonkeyPatch) -> None:
