@@ -123,7 +123,9 @@ def _write_messages(connection: sa.Connection, retries: RetryOptions, run: Run) 
     by_choice = sa.or_(known.c.state == State.UNKNOWN.value, unchanged_error)
     before = {again: messages.c[name] for name, again in AGAIN.items()}
     pending = {**fresh, "state": State.PENDING.value, "findings": None}
-    connection.execute(again.where(~by_choice).values(pending))
+    # A sheet that is given again has mostly what waits already: nothing is written for that.
+    differs = sa.or_(*(messages.c[name].is_distinct_from(value) for name, value in pending.items()))
+    connection.execute(again.where(~by_choice, differs).values(pending))
     connection.execute(again.where(by_choice).values(before | pending))
     new = sa.select(
         staged.c.key,

@@ -11,13 +11,14 @@ import sys
 from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripted_api import LOST, REFUSED, Api, World, staged
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
-from batch.ledger import Ledger, RetryOptions, StagedRow
+from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
 from batch.ledger.storage.pseudonyms import Hashes
 from batch.model.messages import Origin, hash_request, message_key
 from batch.model.outcomes import Outcome
@@ -34,6 +35,23 @@ ROWS = (
     StagedRow(6),
     StagedRow(7, outcome=Outcome.ERROR, findings=(WRONG,)),
 )
+
+
+def test_a_sheet_that_is_given_again_writes_what_differs_alone(world: World, ledger: Ledger) -> None:
+    """A message that waits with the same values stays as it is; one with another text or sender gets these."""
+    world.plan([1, 2, 3])
+    written: list[int] = []
+
+    def note(_connection: object, cursor: Any, statement: str, *_more: object) -> None:
+        if statement.startswith("UPDATE messages SET person"):
+            written.append(cursor.rowcount)
+
+    event.listen(ledger._engine, "after_cursor_execute", note)
+    world.name = "r2"
+    world.plan([1, staged(2)._replace(payload="anders", request_hash=hash_request("anders")), 3])
+    assert sum(written) == 1
+    with ledger.open_queue(Owner.here("r2"), endpoint="e") as sending:
+        assert [job.payload for job in sending.jobs()] == [staged(1).payload, "anders", staged(3).payload]
 
 
 @pytest.mark.parametrize("key", ["", "k", "a" * 64, "ç" * 100])
