@@ -18,6 +18,7 @@ from batch.app.fleet.run_end import end_run
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
 from batch.ledger import Ledger, Owner, campaign_lock
 from batch.ledger.send import lane_queue
+from batch.ledger.send.claims import Claim
 from batch.ledger.send.lane_queue import LaneQueue
 from batch.ledger.send.lanes import LOST_AT_MOST
 from batch.model.contact_limits import ContactLimits
@@ -87,15 +88,21 @@ def test_a_lost_session_claims_nothing_and_leaves_nothing(
     assert ledger.lanes.lanes(NAME)[0].taken_over == 1
 
 
+def lose_claim(first: Holder, second: Holder, postgres: Cluster) -> Claim:
+    """Let the first holder claim, lose its session, and the second one take the lane; return that claim."""
+    first.take()
+    held = first.claim()
+    end_sessions(postgres)
+    second.take()
+    return held
+
+
 def test_open_claims_of_the_holder_before_are_unknown_until_it_knows_better(
     ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
 ) -> None:
     """Its outcome corrects `unknown` without any lock; nothing else of it changes what the new holder has."""
     first, second = hold(), hold()
-    first.take()
-    held = first.claim()
-    end_sessions(postgres)
-    second.take()
+    held = lose_claim(first, second, postgres)
     assert outcomes(ledger) == ["unknown", "pending"]
     assert ledger.lanes.outcomes(NAME) == {Outcome.UNKNOWN: 1}
     first.meet_the_loss()
@@ -126,10 +133,7 @@ def test_a_claim_that_comes_back_from_a_lost_holder_is_sent_by_the_next(
 ) -> None:
     """It was taken for dead, and lives: what it certainly did not send waits again, and the lane is not done yet."""
     first, second = hold(), hold()
-    first.take()
-    held = first.claim()
-    end_sessions(postgres)
-    second.take()
+    held = lose_claim(first, second, postgres)
     other = second.claim(3)
     second.sending(lambda queue: queue.record(other, ACCEPTED, duration_ms=5))
     first.meet_the_loss()
@@ -148,10 +152,7 @@ def test_a_claim_that_comes_back_when_its_lane_is_done_is_sent_before_the_run_en
 ) -> None:
     """Who made it was taken for dead, and gives it back at any time: the run's end looks once more."""
     first, second = hold(), hold()
-    first.take()
-    held = first.claim()
-    end_sessions(postgres)
-    second.take()
+    held = lose_claim(first, second, postgres)
     second.send(3)
     assert second.leave(LaneState.DONE) is LaneState.DONE
     second.held.close()
