@@ -65,9 +65,9 @@ class ClaimLead:
 class StartSlots:
     """Hands out the start slots of one sender, in order. Must be made and used on a running event loop.
 
-    Those who wait stand in two lines, for a slot and for its moment, with one timer to a line: a semaphore, a lock and
-    two timers for each of them cost a tenth of a row. Who is cancelled while it has a slot does not give it back: only
-    the end of the run cancels.
+    Workers wait in two queues, for a slot and for its moment, with one timer for each queue: a semaphore, a lock and
+    two timers for each worker cost a tenth of a row. A worker that is cancelled while it holds a slot does not give it
+    back: only the end of the run cancels.
     """
 
     def __init__(self, rate: float, stop: StopSignal, lead: ClaimLead, ahead: int) -> None:
@@ -79,13 +79,13 @@ class StartSlots:
         stop.on_request(self._end)
         self._free = ahead
         """Slots that may be handed out besides those that are out."""
-        self._waiting: deque[asyncio.Future[StartSlot | None]] = deque()
-        self._hands_out: asyncio.TimerHandle | None = None
-        """Set when the next slot is for one who waits, and it is too soon to claim for it."""
-        self._ready: list[tuple[float, int, asyncio.Future[float | None], Callable[[float], bool]]] = []
-        """A heap of those that wait for their moment."""
+        self._slot_queue: deque[asyncio.Future[StartSlot | None]] = deque()
+        self._slot_timer: asyncio.TimerHandle | None = None
+        """Set when a worker waits for a slot, and it is too soon to claim for it."""
+        self._start_queue: list[tuple[float, int, asyncio.Future[float | None], Callable[[float], bool]]] = []
+        """A heap of the attempts that wait for their moment."""
         self._numbers = count()  # breaks ties, because futures have no order
-        self._begins: asyncio.TimerHandle | None = None
+        self._start_timer: asyncio.TimerHandle | None = None
         """Set when the first of them has to wait."""
         self._starts: deque[float] = deque(maxlen=pacing.most_in_a_second(rate))
         self.cuts = 0
@@ -109,23 +109,23 @@ class StartSlots:
         if self._stop.is_requested:
             return None
         waits: asyncio.Future[StartSlot | None] = self._loop.create_future()
-        self._waiting.append(waits)
-        if self._hands_out is None:
+        self._slot_queue.append(waits)
+        if self._slot_timer is None:
             self._hand_out()
         return await waits
 
     def leave(self) -> None:
         """Make room for another slot, once its attempt has begun, or will not."""
         self._free += 1
-        if self._hands_out is None:
+        if self._slot_timer is None:
             self._hand_out()
 
     def _hand_out(self) -> None:
         """Give slots to those who waited longest, as far as it is time to claim for them."""
-        self._hands_out = None
-        while self._waiting and self._free:
-            if self._waiting[0].done():  # it was cancelled
-                self._waiting.popleft()
+        self._slot_timer = None
+        while self._slot_queue and self._free:
+            if self._slot_queue[0].done():  # it was cancelled
+                self._slot_queue.popleft()
                 continue
             now = self._loop.time()
             pace, time = pacing.reserve_slot(self._pace, now)
@@ -133,11 +133,11 @@ class StartSlots:
             if pace.rate >= pacing.FAST:
                 claims -= claims % CLAIMED_TOGETHER
             if claims > now:
-                self._hands_out = self._loop.call_at(claims, self._hand_out)
+                self._slot_timer = self._loop.call_at(claims, self._hand_out)
                 return
             self._pace = pace
             self._free -= 1
-            self._waiting.popleft().set_result(StartSlot(time, pace.generation))
+            self._slot_queue.popleft().set_result(StartSlot(time, pace.generation))
 
     async def start(self, slot: StartSlot, is_void: Callable[[float], bool] = lambda _seconds: False) -> bool:
         """Wait for the exact moment of a start; False when the run stops or the sender was paused first.
@@ -149,8 +149,8 @@ class StartSlots:
         if self._stop.is_requested:
             return False
         begins: asyncio.Future[float | None] = self._loop.create_future()
-        heappush(self._ready, (slot.time, next(self._numbers), begins, is_void))
-        if self._begins is None or self._ready[0][2] is begins:
+        heappush(self._start_queue, (slot.time, next(self._numbers), begins, is_void))
+        if self._start_timer is None or self._start_queue[0][2] is begins:
             self._begin()
         if (at := await begins) is None:
             return False
@@ -165,20 +165,20 @@ class StartSlots:
 
         One after the other: after a stall of the machine several come at the same moment.
         """
-        if self._begins is not None:
-            self._begins.cancel()
-            self._begins = None
-        while self._ready:
-            time, _, begins, is_void = self._ready[0]
+        if self._start_timer is not None:
+            self._start_timer.cancel()
+            self._start_timer = None
+        while self._start_queue:
+            time, _, begins, is_void = self._start_queue[0]
             now = self._loop.time()
             earliest = max(time, pacing.earliest_start(self._pace, self._starts))
             if begins.done():  # it was cancelled
-                heappop(self._ready)
+                heappop(self._start_queue)
             elif now < time or (now < earliest and not is_void(earliest - now)):
-                self._begins = self._loop.call_at(time if now < time else earliest, self._begin)
+                self._start_timer = self._loop.call_at(time if now < time else earliest, self._begin)
                 return
             else:
-                heappop(self._ready)
+                heappop(self._start_queue)
                 at = None if now < earliest else now
                 if at is not None:
                     self._starts.append(at)
@@ -186,13 +186,13 @@ class StartSlots:
 
     def _end(self) -> None:
         """Let all go who wait, as the run stops."""
-        all_waits: list[asyncio.Future[Any]] = [*self._waiting, *(each[2] for each in self._ready)]
+        all_waits: list[asyncio.Future[Any]] = [*self._slot_queue, *(each[2] for each in self._start_queue)]
         for waits in all_waits:
             if not waits.done():
                 waits.set_result(None)
-        self._waiting.clear()
-        self._ready.clear()
-        for timer in (self._hands_out, self._begins):
+        self._slot_queue.clear()
+        self._start_queue.clear()
+        for timer in (self._slot_timer, self._start_timer):
             if timer is not None:
                 timer.cancel()
 
