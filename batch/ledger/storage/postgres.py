@@ -64,6 +64,11 @@ _CONNECTING = {
 }
 _NO_STATISTICS = "ALTER TABLE messages ALTER COLUMN sent_at SET STATISTICS 0"
 """By those of a plan nothing was sent, so that a claim's look at a person would read all that was sent since."""
+_HAS_GROWN = sa.text(
+    "SELECT reltuples < 0 OR pg_relation_size(oid) > 1.2 * relpages * current_setting('block_size')::int"
+    " FROM pg_class WHERE oid = to_regclass(:name)"
+)
+"""Whether a table has no statistics, or a fifth more pages than when they were gathered."""
 _HAS_SCHEMA = sa.text("SELECT to_regnamespace(:schema)::text")
 _MAY_CREATE = sa.text(
     "SELECT CASE WHEN to_regnamespace(:schema) IS NULL THEN has_database_privilege(current_database(), 'CREATE')"
@@ -316,8 +321,12 @@ class PostgresServer(LockingServer):
         return stage
 
     def analyze(self, connection: sa.Connection, *tables: sa.Table) -> None:
-        """Gather statistics: of a temporary table the server does not by itself, of the others not so soon."""
-        connection.exec_driver_sql("ANALYZE " + ", ".join(f'"{table.name}"' for table in tables))
+        """Gather statistics: of a temporary table the server does not by itself, of the others not so soon.
+
+        Those of a table that has hardly grown since tell the planner the same.
+        """
+        if grown := [table.name for table in tables if connection.execute(_HAS_GROWN, {"name": table.name}).scalar()]:
+            connection.exec_driver_sql("ANALYZE " + ", ".join(f'"{name}"' for name in grown))
 
     def rewrite(self, engine: sa.Engine) -> bool:
         """Free the old versions of rows for reuse, as far as no transaction still sees them."""

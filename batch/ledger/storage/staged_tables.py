@@ -1,7 +1,7 @@
 """Temporary tables of one sheet on its way into the ledger: private to one connection, gone with it."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -109,7 +109,7 @@ doubtful = sa.Table(
     sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
     prefixes=["TEMPORARY"],
 )
-"""The rows of `known` that may have changed since the look-up."""
+"""The rows whose message changed since the look-up."""
 
 undelivered = sa.Table(
     "undelivered",
@@ -168,7 +168,14 @@ def put_on_list(connection: sa.Connection, name: str, entries: Iterable[tuple[st
 
 _PLANNABLE = (State.PENDING.value, State.ERROR.value, State.UNKNOWN.value)
 """The states of messages that a plan may make pending."""
-_HASH_OF_ERROR = sa.case((messages.c.state == State.ERROR.value, messages.c.request_hash))
+_FOUND: Mapping[str, sa.ColumnElement[Any]] = {
+    "state": messages.c.state,
+    "message_findings": messages.c.findings,
+    "again_state": messages.c.again_state,
+    "again_findings": messages.c.again_findings,
+    "request_hash": sa.case((messages.c.state == State.ERROR.value, messages.c.request_hash)),
+}
+"""The columns of `known` beside the row, with what they keep of a message."""
 
 
 class MessageLookup:
@@ -192,25 +199,28 @@ class MessageLookup:
         """Bring `known` up to date for a plan of this campaign, unless the ledger certainly did not change.
 
         Within the writing transaction of the plan, so that nothing changes after it. Messages that were open or are so
-        now are looked up again: a message that was sent can only have become open by a decision, and is open now then.
+        now are compared: a message that was sent can only have become open by a decision, and is open now then. What
+        differs is looked up again.
         """
         version = database_of(connection).read_data_version(connection)
         if version is not None and version == self._version:
             return
         scope = (messages.c.endpoint == endpoint, messages.c.campaign == campaign_scope(campaign))
-        open_now = sa.select(messages.c.key).where(*scope, messages.c.state.in_(_PLANNABLE))
+        of_scope = sa.select(messages.c.key).where(*scope, messages.c.state.in_(_PLANNABLE))
         were_open = sa.select(known.c.row).where(known.c.state.in_(_PLANNABLE))
-        again = sa.select(staged.c.row).where(sa.or_(staged.c.key.in_(open_now), staged.c.row.in_(were_open)))
-        connection.execute(sa.insert(doubtful).from_select(["row"], again))
+        is_open = sa.or_(staged.c.key.in_(of_scope), staged.c.row.in_(were_open))
+        differs = sa.or_(*(known.c[name].is_distinct_from(value) for name, value in _FOUND.items()))
+        both = STAGED_WITH_KNOWN.outerjoin(messages, messages.c.key == staged.c.key)
+        changed = sa.select(staged.c.row).select_from(both).where(is_open, differs)
+        connection.execute(sa.insert(doubtful).from_select(["row"], changed))
         connection.execute(sa.delete(known).where(known.c.row.in_(sa.select(doubtful.c.row))))
         _look_up(connection, staged, staged.c.row.in_(sa.select(doubtful.c.row)))
 
 
 def _look_up(connection: sa.Connection, rows: sa.Table, which: sa.ColumnElement[bool]) -> None:
-    columns = (messages.c.state, messages.c.findings, messages.c.again_state, messages.c.again_findings)
-    found = sa.select(rows.c.row, *columns, _HASH_OF_ERROR).join(messages, messages.c.key == rows.c.key).where(which)
+    found = sa.select(rows.c.row, *_FOUND.values()).join(messages, messages.c.key == rows.c.key).where(which)
     # Rows that stand out of order may be between others, and are found with these already.
-    connection.execute(insert_new(known).from_select([column.name for column in known.columns], found))
+    connection.execute(insert_new(known).from_select(["row", *_FOUND], found))
 
 
 def use_known_keys(connection: sa.Connection, rows: list[StagedRow]) -> list[StagedRow]:
