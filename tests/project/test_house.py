@@ -34,14 +34,15 @@ words of a run and of looks; `ledger/read/deliveries` counts what arrived; `app/
 Python API, `app/records` what it and `--json` give, `reporter/frames` its frames. `runs/standing_report` knows
 when nothing is new, `runs/report_files` the files of a run for both purges, `runs/old_reports` is the second.
 `plan/undelivered` is what rules
-and staging share, which were too long; `plan/row_stager` is staging's thread. `loader/template_values` offers
-the values of a template, `cli/prompts` asks and `output/init` shows. `runs/check_files` and `reporter/wrong_rows`
-write what `check` found, `html/check_page` as a page. `event_log` leaves structlog's configuration to the host
-program. `xlsx/retry_workbook` writes by openpyxl what `rows_to_correct` chooses: a check need not load openpyxl.
+and staging share, which were too long; `plan/row_stager` is how rows get into its tables. `loader/template_values`
+offers the values of a template, `cli/prompts` asks and `output/init` shows. `runs/check_files` and
+`reporter/wrong_rows` write what `check` found, `html/check_page` as a page. `event_log` leaves structlog's
+configuration to the host program. `xlsx/retry_workbook` writes by openpyxl what `rows_to_correct` chooses: a check
+need not load openpyxl.
 `storage/sqlite` is what SQLite alone needs, `storage/postgres`, `storage/postgres_locks` and `send/set_statements` what
 PostgreSQL does.
 `fleet` is the queue of workers, `app/fleet` what submits, serves, watches and ends their runs, `model/lanes` their
-records, `send/lanes`, `send/lane_queue`, `read/lanes` and `storage/fleet_tables` their part of the ledger,
+records, `send/lanes`, `send/lane_queue`, `read/lanes` and `storage/server_tables` their part of the ledger,
 `read/outcome_counts` counts what is new of a run that others send, `commands/submit`, `worker`, `watch` and
 `output/fleet` what a person sees of them. `app/demo` has the demos: `run`, `fleet`, and `postgres`, which finds a
 server and starts it. `pool/event_loop` wakes less often.

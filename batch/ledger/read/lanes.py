@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from batch.ledger.read.outcome_counts import OutcomeCounts
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, database_of
-from batch.ledger.storage.fleet_tables import lanes, submissions, workers
 from batch.ledger.storage.schema import State, messages, runs
+from batch.ledger.storage.server_tables import lanes, submissions, workers
 from batch.model.lanes import OPEN_STATES, ConnectedWorker, Lane, LaneStarts, LaneState, Submission
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_from_json

@@ -314,7 +314,7 @@ def _count_attempts(connection: sa.Connection, run: str) -> int:
     made = int(connection.execute(sa.select(sa.func.count()).where(*tried)).scalar_one())
     if database_of(connection).file is not None:  # a ledger that no worker can have
         return made
-    from batch.ledger.storage.fleet_tables import lanes  # noqa: PLC0415 - of a ledger on a server alone
+    from batch.ledger.storage.server_tables import lanes  # noqa: PLC0415 - of a ledger on a server alone
 
     of_lanes = sa.select(sa.func.coalesce(sa.func.sum(lanes.c.attempts), 0)).where(lanes.c.run == run)
     return max(made, int(connection.execute(of_lanes).scalar_one()))

@@ -20,10 +20,10 @@ from batch.ledger.read.lanes import first_finding
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.queue import JOBS, JobRows, SendQueue, are_pending, planned_rows
 from batch.ledger.storage.engine import database_of, pages
-from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner
 from batch.ledger.storage.postgres_locks import ClaimAges
 from batch.ledger.storage.schema import messages, rows
+from batch.ledger.storage.server_tables import lanes, submissions
 from batch.ledger.storage.writer import Kind
 from batch.model.lanes import LaneStarts, LaneState
 from batch.model.messages import Job

@@ -38,10 +38,10 @@ from batch.ledger.send.lane_queue import OF_LANE, LaneQueue, has_jobs, lane_name
 from batch.ledger.send.queue import JobRows
 from batch.ledger.storage.engine import connect_to_read, database_of
 from batch.ledger.storage.failover import seconds_to_prove
-from batch.ledger.storage.fleet_tables import lanes, submissions
 from batch.ledger.storage.locks import Owner, campaign_lock, sender_lock, workers_remedy
 from batch.ledger.storage.pseudonyms import read_hashes
 from batch.ledger.storage.schema import State, messages
+from batch.ledger.storage.server_tables import lanes, submissions
 from batch.ledger.storage.writer import Writer
 from batch.model.lanes import OPEN_STATES, LaneStarts, LaneState, TakenLane
 from batch.model.reasons import Finding, Reason, findings_to_json

@@ -1,4 +1,4 @@
-"""A ledger on a server of PostgreSQL: its address, the settings of its sessions, its tables."""
+"""A ledger on a server of PostgreSQL: its address and the settings of its sessions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,11 +14,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from batch.errors import LedgerUnusable
 from batch.i18n import _
-from batch.ledger.storage.engine import Values, connect_to_read, create_tables, translate_failures
+from batch.ledger.storage.engine import Values, connect_to_read, translate_failures
 from batch.ledger.storage.errors import CREATE_RIGHTS, describe, remedy_for
-from batch.ledger.storage.fleet_tables import fleet_metadata, workers
 from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
-from batch.ledger.storage.schema import SCHEMA_VERSION, messages, meta, metadata, thin_indexes
+from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
+from batch.ledger.storage.server_tables import create, missing_columns, tables_on_server, update, workers
 
 try:
     import psycopg
@@ -62,8 +61,6 @@ _CONNECTING = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-_NO_STATISTICS = "ALTER TABLE messages ALTER COLUMN sent_at SET STATISTICS 0"
-"""By those of a plan nothing was sent, so that a claim's look at a person would read all that was sent since."""
 _HAS_GROWN = sa.text(
     "SELECT reltuples < 0 OR pg_relation_size(oid) > 1.2 * relpages * current_setting('block_size')::int"
     " FROM pg_class WHERE oid = to_regclass(:name)"
@@ -75,23 +72,6 @@ _MAY_CREATE = sa.text(
     " ELSE has_schema_privilege(:schema, 'CREATE') END"
 )
 _WITHOUT = {"hide_parameters": True, "pool_pre_ping": True, "use_native_hstore": False}
-
-
-@cache
-def _tables(wanted: sa.MetaData) -> sa.MetaData:
-    """Return the tables as the server has them: texts sort by their bytes, as on SQLite, and have no longest form."""
-    copies = sa.MetaData()
-    for table in wanted.sorted_tables:
-        copy = table.to_metadata(copies)
-        copy._prefixes = table._prefixes  # TEMPORARY, which the copy lacks
-        for column in copy.columns:
-            kind = column.type.impl_instance if isinstance(column.type, sa.TypeDecorator) else column.type
-            if isinstance(kind, sa.String):
-                column.type = sa.Text(collation="C")
-        conditions = {index.name: index.info.get("where") for index in table.indexes}
-        for index in copy.indexes:  # which has its name alone, not what was noted with it
-            index.dialect_options["postgresql"]["where"] = conditions[index.name]
-    return copies
 
 
 class PostgresServer(LockingServer):
@@ -138,7 +118,7 @@ class PostgresServer(LockingServer):
         with self._connecting(lasts=True) as engine:
             with connect_to_read(engine) as connection:
                 found = self._read_version(connection)
-                is_current = found == SCHEMA_VERSION and not _missing_columns(connection)
+                is_current = found == SCHEMA_VERSION and not missing_columns(connection)
             if found is None:
                 self._create(engine)
             elif found not in _KNOWN:
@@ -212,23 +192,13 @@ class PostgresServer(LockingServer):
                     # Not "if not exists", which asks for the right also where the schema is there.
                     connection.execute(sa.schema.CreateSchema(self._schema))
                 locks_table.create(connection)
-                create_tables(connection, _tables(metadata), SCHEMA_VERSION)
-                _tables(fleet_metadata).create_all(connection)
-                connection.exec_driver_sql(_NO_STATISTICS)
+                create(connection)
 
     def _update_tables(self, engine: sa.Engine) -> None:
         """Bring the tables up to date, and add what those of workers lack. Once, also where two programs do it."""
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
-            connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN IF NOT EXISTS claim_epoch INTEGER")
-            connection.exec_driver_sql(_NO_STATISTICS)
-            thin_indexes(connection, _tables(metadata).tables[messages.name])
-            _tables(fleet_metadata).create_all(connection)
-            for column in _missing_columns(connection):
-                words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
-                connection.exec_driver_sql(f'ALTER TABLE "{column.table.name}" ADD COLUMN {words}')
-            named = meta.c.name == "schema_version"
-            connection.execute(sa.update(meta).where(named).values(value=str(SCHEMA_VERSION)))
+            update(connection)
 
     @contextmanager
     def open_read_only(self) -> Iterator[Any]:
@@ -260,7 +230,7 @@ class PostgresServer(LockingServer):
 
     def tables(self, wanted: sa.MetaData) -> sa.MetaData:
         """Return the tables as `Database.tables`."""
-        return _tables(wanted)
+        return tables_on_server(wanted)
 
     # Workers
 
@@ -338,16 +308,6 @@ class PostgresServer(LockingServer):
         finally:
             raw.invalidate()
         return True
-
-
-def _missing_columns(connection: sa.Connection) -> list[sa.Column[Any]]:
-    """Return the columns that the tables of workers lack."""
-    query = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attnum > 0"
-    missing = []
-    for table in _tables(fleet_metadata).sorted_tables:
-        found = set(connection.execute(sa.text(query), {"name": table.name}).scalars())
-        missing += [column for column in table.columns if column.name not in found]
-    return missing
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -23,8 +23,8 @@ from batch.i18n import _
 from batch.ledger.storage.engine import Database, execute_by_driver
 from batch.ledger.storage.errors import NOT_REPLICATED
 from batch.ledger.storage.failover import ConfirmedClaims
-from batch.ledger.storage.fleet_tables import submissions
 from batch.ledger.storage.locks import Owner, busy, workers_remedy
+from batch.ledger.storage.server_tables import submissions
 from batch.model.reasons import Finding, Reason, findings_to_json
 from batch.model.runs import StopCause
 

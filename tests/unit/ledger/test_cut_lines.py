@@ -21,8 +21,8 @@ from batch.errors import Busy
 from batch.ledger import Ledger
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.lane_queue import LaneQueue
-from batch.ledger.storage.fleet_tables import lanes
 from batch.ledger.storage.schema import messages
+from batch.ledger.storage.server_tables import lanes
 from batch.model.messages import Job
 from batch.pool.attempt import Attempt, AttemptRunner
 from batch.pool.stop import StopSignal

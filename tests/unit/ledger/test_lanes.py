@@ -464,7 +464,7 @@ def test_a_ledger_in_a_file_has_no_lanes_and_loads_nothing_of_them(tmp_path: Any
         f"with Ledger.open({url!r}) as ledger: list(ledger.runs())\n"
         "import batch.app.run\n"
         "print([name for name in sys.modules if name.startswith(('psycopg', 'procrastinate', 'batch.fleet',"
-        " 'batch.app.fleet', 'batch.ledger.send.lanes', 'batch.ledger.storage.fleet_tables'))])"
+        " 'batch.app.fleet', 'batch.ledger.send.lanes', 'batch.ledger.storage.server_tables'))])"
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"

@@ -1,8 +1,12 @@
-"""The tables of runs that workers send. A ledger on PostgreSQL alone has them."""
+"""Tables of a ledger on a server: those of runs that workers send, and the form that the others have there."""
+
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
-from batch.ledger.storage.schema import UtcTime
+from batch.ledger.storage.engine import create_tables
+from batch.ledger.storage.schema import SCHEMA_VERSION, UtcTime, messages, meta, metadata, thin_indexes
 
 fleet_metadata = sa.MetaData()
 """A column that a table lacks is added when the ledger is opened: each may be null, or has a default."""
@@ -83,3 +87,53 @@ the other without an outcome in between; `recorded`: outcomes that there were wh
 by their rows in the sheet, ascending; so that who takes it need not look through those of all senders. `kept_back`: it
 has none of the canary's rows, or none left, and waits until these have passed. `remarks`: looks that were not made, and
 why."""
+
+_NO_STATISTICS = "ALTER TABLE messages ALTER COLUMN sent_at SET STATISTICS 0"
+"""By those of a plan nothing was sent, so that a claim's look at a person would read all that was sent since."""
+
+
+@cache
+def tables_on_server(wanted: sa.MetaData) -> sa.MetaData:
+    """Return the tables as the server has them: texts sort by their bytes, as on SQLite, and have no longest form."""
+    copies = sa.MetaData()
+    for table in wanted.sorted_tables:
+        copy = table.to_metadata(copies)
+        copy._prefixes = table._prefixes  # TEMPORARY, which the copy lacks
+        for column in copy.columns:
+            kind = column.type.impl_instance if isinstance(column.type, sa.TypeDecorator) else column.type
+            if isinstance(kind, sa.String):
+                column.type = sa.Text(collation="C")
+        conditions = {index.name: index.info.get("where") for index in table.indexes}
+        for index in copy.indexes:  # which has its name alone, not what was noted with it
+            index.dialect_options["postgresql"]["where"] = conditions[index.name]
+    return copies
+
+
+def create(connection: sa.Connection) -> None:
+    """Create the tables of a new ledger. The caller commits."""
+    create_tables(connection, tables_on_server(metadata), SCHEMA_VERSION)
+    tables_on_server(fleet_metadata).create_all(connection)
+    connection.exec_driver_sql(_NO_STATISTICS)
+
+
+def update(connection: sa.Connection) -> None:
+    """Bring the tables up to date, and add what those of workers lack. The caller commits."""
+    connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN IF NOT EXISTS claim_epoch INTEGER")
+    connection.exec_driver_sql(_NO_STATISTICS)
+    thin_indexes(connection, tables_on_server(metadata).tables[messages.name])
+    tables_on_server(fleet_metadata).create_all(connection)
+    for column in missing_columns(connection):
+        words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f'ALTER TABLE "{column.table.name}" ADD COLUMN {words}')
+    named = meta.c.name == "schema_version"
+    connection.execute(sa.update(meta).where(named).values(value=str(SCHEMA_VERSION)))
+
+
+def missing_columns(connection: sa.Connection) -> list[sa.Column[Any]]:
+    """Return the columns that the tables of workers lack."""
+    query = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attnum > 0"
+    missing = []
+    for table in tables_on_server(fleet_metadata).sorted_tables:
+        found = set(connection.execute(sa.text(query), {"name": table.name}).scalars())
+        missing += [column for column in table.columns if column.name not in found]
+    return missing
