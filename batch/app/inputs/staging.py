@@ -23,7 +23,7 @@ from batch.model.messages import command_options
 from batch.model.reasons import Reason
 
 _AT_ONCE = 4000
-"""Rows that are staged while the next ones are evaluated."""
+"""Rows that are staged together."""
 _ROWS_NAMED = 5
 """Rows that a warning names."""
 _DUPLICATES_NAMED = 20

@@ -107,7 +107,6 @@ class Staging:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._stager.close()
         self._connection.rollback()
         if self._is_lasting:
             # The tables go with the connection: to drop them would read them all. Another connection stays open
@@ -118,8 +117,8 @@ class Staging:
             self._connection.close()
 
     def add(self, rows: Iterable[StagedRow]) -> None:
-        """Begin to stage rows, of new numbers, once those before are staged. An error comes with a later call."""
-        self._stager.add(rows)
+        """Stage rows, of new numbers."""
+        self._stager.add(list(rows))
 
     def count_undelivered(self) -> int:
         """Count the failed messages that would be sent once more."""
@@ -132,13 +131,11 @@ class Staging:
 
     def suppress(self, people: Iterable[tuple[str, Value]]) -> None:
         """Suppress people in this sheet besides the ledger's list: (person, file or column). Before `judge`."""
-        self._stager.wait()
         put_on_list(self._connection, SUPPRESSED, people)
 
     def allow_only(self, people: Iterable[tuple[str, str]], where: str) -> None:
         """Keep this sheet to the people of an allow list. `where`: the list's name for people. Before `judge`."""
         self._only = where
-        self._stager.wait()
         put_on_list(self._connection, ALLOWED, people)
 
     def judge(self, history: History | None = None, *, endpoint: str = "", sheet: str = "") -> None:
@@ -148,7 +145,6 @@ class Staging:
         `sheet`: its key (`Run.sheet_key`), by which corrections of its rows are found; empty: there are none.
         """
         self._sheet = sheet
-        self._stager.wait()
         database_of(self._connection).analyze(self._connection, staged, known)
         if has_purged_data(self._connection):
             rules.recognise_requests(self._connection, self.hashes)

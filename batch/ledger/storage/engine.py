@@ -6,8 +6,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,8 +22,6 @@ from batch.model.reasons import Finding
 
 T = TypeVar("T")
 Values = Sequence[tuple[Any, ...]]
-_ROWS_OF_INSERT = 500
-"""Of one statement."""
 READ: Mapping[str, Any] = {"wegly_read": True}
 """Execution options of a connection that only reads: its transactions take no write lock, and are of one moment."""
 
@@ -134,16 +131,13 @@ class Database(ABC):
     ) -> Callable[[*tuple[Values, ...]], None]:
         """Return what puts rows into a temporary table, those of each kind with its columns, in the table's order."""
 
+        statements = [_insertion(table.name, columns) for columns in kinds]
+
         def stage(*rows: Values) -> None:
-            # As the driver takes them: SQLAlchemy's own way costs as much as the insert. Many with each statement:
-            # what runs for each row would wait for the other threads each time.
-            for columns, values in zip(kinds, rows, strict=True):
-                for page in pages(values, _ROWS_OF_INSERT):
-                    if len(page) == _ROWS_OF_INSERT:
-                        insertion = _insertion(table.name, tuple(columns), _ROWS_OF_INSERT)
-                        connection.exec_driver_sql(insertion, tuple(chain.from_iterable(page)))
-                    else:
-                        connection.exec_driver_sql(_insertion(table.name, tuple(columns), 1), list(page))
+            # As the driver takes them: SQLAlchemy's own way costs as much as the insert.
+            for statement, values in zip(statements, rows, strict=True):
+                if values:
+                    connection.exec_driver_sql(statement, list(values))
 
         return stage
 
@@ -160,10 +154,9 @@ class Database(ABC):
         """Remove what was freed before. False: a reader keeps it from being gone."""
 
 
-@lru_cache
-def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
+def _insertion(table: str, columns: Sequence[str]) -> str:
     names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
-    return f'INSERT INTO "{table}" ({names}) VALUES ' + ", ".join([f"({places})"] * rows)  # noqa: S608 - names of ours
+    return f'INSERT INTO "{table}" ({names}) VALUES ({places})'  # noqa: S608 - names of ours
 
 
 def database_of(opened: sa.Engine | sa.Connection) -> Database:

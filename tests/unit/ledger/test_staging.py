@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from scripted_api import LOST, REFUSED, Api, World, staged
 from sqlalchemy import event, text
-from sqlalchemy.exc import IntegrityError
 
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
 from batch.ledger.storage.pseudonyms import Hashes
@@ -215,25 +214,6 @@ def test_rows_are_looked_up_as_they_come(world: World, ledger: Ledger) -> None:
         staging.judge()
         assert [row for row, _payload in staging.to_send()] == [4]
         assert staging.tally()[Outcome.SUCCESS, Reason.CREATED.value] == 4
-
-
-def test_what_goes_wrong_with_rows_comes_with_a_later_call(ledger: Ledger, sqlite_file: Path) -> None:
-    """The rows are staged while the next ones are made; none is lost in silence."""
-    assert sqlite_file.exists()
-    with ledger.stage() as staging:
-        staging.add([StagedRow(row=2)])
-        staging.add([StagedRow(row=2)])
-        with pytest.raises(IntegrityError):
-            staging.judge()
-
-
-@pytest.mark.parametrize("rows", [1, 1999, 2000, 2001])
-def test_every_row_is_staged_whatever_a_statement_takes(ledger: Ledger, rows: int) -> None:
-    """A statement takes 2,000 rows: those that are missing are none."""
-    with ledger.stage() as staging:
-        staging.add([staged(row) for row in range(1, rows + 1)])
-        staging.judge()
-        assert sum(staging.tally().values()) == len(staging.to_send()) == rows
 
 
 def test_the_rows_of_ranges_are_counted_together(ledger: Ledger) -> None:
