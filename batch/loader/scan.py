@@ -83,7 +83,7 @@ def scan_rows(
     scan = SheetScan()
     written = characters = known = 0
     empty: list[int] = []  # columns that were empty in every row so far
-    latest = deque[RawRow](maxlen=_MOST_ENDING_ROWS + 1)
+    widths, latest = scan.widths, deque[RawRow](maxlen=_MOST_ENDING_ROWS + 1)
     for raw in _watch_sameness(source, rows):
         row, cells, errors, hidden, fault, codes = raw
         have = len(cells)
@@ -102,12 +102,11 @@ def scan_rows(
         if codes and (texts is None or not texts.isdisjoint(codes)):
             scan.note_formats(raw, texts)
         if not fault:
-            scan.widths[have] += 1
+            widths[have] += 1
             scan.ends_empty = scan.ends_empty or (have > 0 and cells[-1] is None)
-        empty = [index for index in empty if index >= have or cells[index] is None]
-        if have > known:
-            empty += [index for index in range(known, have) if cells[index] is None]
-            known = have
+        if empty or have > known:
+            seen, known = known, max(known, have)
+            empty = [index for index in (*empty, *range(seen, have)) if index >= have or cells[index] is None]
         characters += inside
         if characters > limits.text_characters:
             text = N_("its cells have more than {most} characters (limit text_characters)")

@@ -24,7 +24,7 @@ from batch.loader.source import NO_CODES, Grid, RawRow
 from batch.model.csv_injection import unguard
 from batch.model.phrases import Phrase
 from batch.model.reasons import Reason
-from batch.model.sheets import NO_ERRORS, NO_SHOWN, SheetFile, SheetInfo, SheetRow
+from batch.model.sheets import NO_ERRORS, NO_SHOWN, SheetFile, SheetInfo, SheetRow, tuple_getter
 from batch.ooxml.references import Area
 
 if TYPE_CHECKING:
@@ -94,13 +94,16 @@ class Sheet:
         """
         header_row, names = self.info.header_row, frozenset(self.columns.names)
         codes, own = NO_CODES, NO_CODES  # of rows of one layout: the same object
+        places = self.columns.places
+        pick, most = tuple_getter(places), max(places, default=0) + 1
         other = 0  # the number of a second header with other columns
         for raw in self.grid.rows():
             if raw.number > header_row and has_content(raw):
                 if raw.codes is not codes:
-                    places = enumerate(self.columns.places)
-                    codes, own = raw.codes, {at: raw.codes[place] for at, place in places if place in raw.codes}
-                row = self._make_row(raw, own)
+                    codes = raw.codes
+                    own = {at: codes[place] for at, place in enumerate(places) if place in codes}
+                cells = pick(raw.cells) if len(raw.cells) >= most else self._pad(raw.cells)
+                row = self._make_row(raw, cells, own)
                 if row.cells[0] in names and self._is_header(row.cells, names):
                     other = raw.number if any(map(_differ, row.cells, self.columns.names)) else 0
                     row = row._replace(errors={**row.errors, "": _HEADER_AGAIN})
@@ -136,9 +139,12 @@ class Sheet:
             found = dict.fromkeys(self.ending, Reason.FOOTER) | found
         return found
 
-    def _make_row(self, raw: RawRow, codes: Mapping[int, str]) -> SheetRow:
-        have = len(raw.cells)
-        cells = tuple([raw.cells[place] if place < have else None for place in self.columns.places])
+    def _pad(self, cells: Sequence[str | None]) -> tuple[str | None, ...]:
+        """Return the cells of a row, with empty ones where it ends too soon."""
+        have = len(cells)
+        return tuple([cells[place] if place < have else None for place in self.columns.places])
+
+    def _make_row(self, raw: RawRow, cells: tuple[str | None, ...], codes: Mapping[int, str]) -> SheetRow:
         if self.is_guarded:
             cells = tuple(cell and unguard(cell) for cell in cells)
         fault = raw.fault or self._length_fault(raw) or self._old_fault(cells)

@@ -8,12 +8,13 @@ import ntpath
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from batch.errors import SheetError
 from batch.i18n import _, number
@@ -251,3 +252,10 @@ class SheetFile:
                 "trusted = true under [sheet] in the campaign file."
             ),
         )
+
+
+def tuple_getter(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Return a function that picks the items at `places`, always as a tuple; `itemgetter` does so from two on."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda items: tuple([items[place] for place in places])

@@ -20,13 +20,13 @@ from batch.loader.mapping.compile import Mapping, compile_mapping
 from batch.loader.mapping.permissions import NO_OBJECTION
 from batch.loader.mapping.suspects import CellRule, Cleaned
 from batch.loader.mapping.template_fields import TemplateShape, body_values, undocumented_warnings
-from batch.loader.mapping.values import Findings, Memo, ValueReader, tuple_getter
+from batch.loader.mapping.values import Findings, Memo, ValueReader
 from batch.model.messages import Contact, Message
 from batch.model.phone.cells import omitted_prefix
 from batch.model.phone.digits import Phone
 from batch.model.phrases import Phrase
 from batch.model.reasons import Finding, Reason
-from batch.model.sheets import NO_SHOWN, SheetInfo, SheetRow
+from batch.model.sheets import NO_SHOWN, SheetInfo, SheetRow, tuple_getter
 
 _KEY = Phrase(N_("the key (unique_by)"))
 _WHOLE_ROW = ""

@@ -17,6 +17,7 @@ from batch.loader.filters.registry import Filter
 from batch.loader.mapping.suspects import PLAIN_RULE, CellRule, Cleaned
 from batch.model.phrases import Phrase, Value
 from batch.model.reasons import Finding, Reason
+from batch.model.sheets import tuple_getter
 
 Cells = Sequence[str | None]
 Findings = tuple[Finding, ...]
@@ -179,13 +180,6 @@ class ValuePattern:
 
     def _name(self, finding: Finding, column: str, found: Value) -> Finding:
         return Finding(finding.reason, {"field": self.label, "column": column, "found": found, **finding.values})
-
-
-def tuple_getter(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    """Return a function that picks the items at `places`, always as a tuple; `itemgetter` does so from two on."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda items: tuple([items[place] for place in places])
 
 
 def parse_whole_number(text: str, *, least: int) -> int | Finding:

@@ -95,7 +95,7 @@ _AREA_ZERO = re.compile(r"\(\s*00\s*\)|00[\s.-]*9?[0-9]{4}[\s.-]?[0-9]{4}$")
 
 
 _WITHOUT_NINE = re.compile(r"\+54([0-8][0-9]{9})")
-_WITH_NINE = re.compile(r"\+549([0-9]{10})")
+_WITH_NINE, _LENGTH_WITH_NINE = "+549", 14
 
 
 def unify_forms(e164: str) -> str:
@@ -105,8 +105,8 @@ def unify_forms(e164: str) -> str:
 
 def twin_of(e164: str) -> str | None:
     """Return the other form of a number (`unify_forms`), under which older ledgers may know its person; None: none."""
-    match = _WITH_NINE.fullmatch(e164)
-    return f"+54{match[1]}" if match else None
+    has_two = e164.startswith(_WITH_NINE) and len(e164) == _LENGTH_WITH_NINE
+    return "+54" + e164.removeprefix(_WITH_NINE) if has_two else None
 
 
 def extract_digits(text: str) -> Digits | Finding:
