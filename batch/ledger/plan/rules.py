@@ -34,6 +34,7 @@ from batch.ledger.send.contact_limits import (
     unreachable_finding,
     unreached,
 )
+from batch.ledger.storage.engine import database_of
 from batch.ledger.storage.pseudonyms import MARK, Hashes
 from batch.ledger.storage.schema import SENT_STATES, State, is_suppressed, messages, suppressed
 from batch.ledger.storage.staged_tables import (
@@ -214,7 +215,8 @@ def _skip_duplicates(connection: sa.Connection) -> None:
     # A row that could not be sent today still shows what an earlier run sent to this key.
     show_sent = sa.update(staged).where(is_marked, _SENT_BEFORE).values(outcome=None, findings=None)
     keys = sa.select(staged.c.key).where(staged.c.key.is_not(None)).group_by(staged.c.key).having(sa.func.count() > 1)
-    run(sa.insert(several).from_select(["key"], keys))
+    with database_of(connection).small_cache(connection):  # it sorts all keys
+        run(sa.insert(several).from_select(["key"], keys))
     if run(sa.select(several.c.key).limit(1)).first() is None:
         run(show_sent)
         return
