@@ -10,7 +10,9 @@ import shutil
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from systems import split_command
@@ -432,15 +434,17 @@ def test_a_folder_stands_for_the_sheets_in_it(desk: Desk) -> None:
     assert err.count("Left out of the folder") == 4
 
 
-def test_a_late_start_sends_nothing(desk: Desk) -> None:
+def test_a_late_start_sends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine was off at nine; at midnight nobody is to get a message."""
+    nine = datetime(2026, 11, 3, 9, 0, 30, tzinfo=ZoneInfo("America/Sao_Paulo"))
+    monkeypatch.setattr("batch.app.inputs.input_files.utc_now", lambda: nine.astimezone(UTC))
     with running_sandbox() as sandbox:
         where = ("-c", desk.campaign, "--base-url", sandbox.url, "--rate", "100/s")
-        code, out, err = desk.type("run", desk.sheet, *where, "--not-after", "00:00")
+        code, out, err = desk.type("run", desk.sheet, *where, "--not-after", "09:00")
         assert (code, out) == (6, "")
-        assert "after 00:00" in err
+        assert "after 09:00" in err
         assert not sandbox.log.received
-        assert desk.type("run", desk.sheet, *where, "--not-after", "23:59")[0] == 0
+        assert desk.type("run", desk.sheet, *where, "--not-after", "09:01")[0] == 0
     for wrong in ("late", "18:00Z", "25:00"):
         assert desk.run("--not-after", wrong)[0] == 2
 
