@@ -147,7 +147,12 @@ class Sheet:
     def _make_row(self, raw: RawRow, cells: tuple[str | None, ...], codes: Mapping[int, str]) -> SheetRow:
         if self.is_guarded:
             cells = tuple(cell and unguard(cell) for cell in cells)
-        fault = raw.fault or self._length_fault(raw) or self._old_fault(cells)
+        fault = raw.fault
+        if self.widths and not fault:
+            fault = self._find_length_fault(raw, self.widths)
+        if self.reason_index is not None and not fault and cells[self.reason_index] == Reason.ROW_MALFORMED.value:
+            # Cells of a row that was malformed may be shifted: a person clears the reason once they are right.
+            fault = _STILL_MALFORMED
         if not raw.errors and not fault:
             shown = ShownCells(cells, codes) if codes else NO_SHOWN
             return SheetRow(raw.number, cells, NO_ERRORS, raw.hidden, shown)
@@ -162,10 +167,9 @@ class Sheet:
         kept = tuple([None if index in lost else cell for index, cell in enumerate(cells)]) if lost else cells
         return SheetRow(raw.number, kept, errors or NO_ERRORS, raw.hidden, {**ShownCells(cells, codes), **lost})
 
-    def _length_fault(self, raw: RawRow) -> Phrase | None:
-        widths = self.widths
+    def _find_length_fault(self, raw: RawRow, widths: Widths) -> Phrase | None:
         have = len(raw.cells)
-        if widths is None or (have == widths.full and not widths.broken):
+        if have == widths.full and not widths.broken:
             return None
         block = (raw.number - 1) // _BLOCK
         usual = widths.broken.get(block, have)
@@ -179,11 +183,6 @@ class Sheet:
             return Phrase(_ODD_CELLS, {"have": have, "usual": usual})
         is_whole = widths.is_loose or block in widths.blocks or (widths.may_be_short and have < widths.full)
         return None if is_whole else Phrase(_OTHER_CELLS, {"have": have, "named": widths.full})
-
-    def _old_fault(self, cells: tuple[str | None, ...]) -> Phrase | None:
-        # Cells of a row that was malformed may be shifted: a person clears the reason once they are right.
-        malformed = self.reason_index is not None and cells[self.reason_index] == Reason.ROW_MALFORMED.value
-        return _STILL_MALFORMED if malformed else None
 
 
 def _differ(cell: str | None, name: str) -> bool:

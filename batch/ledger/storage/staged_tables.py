@@ -1,6 +1,6 @@
 """Temporary tables of one sheet on its way into the ledger: private to one connection, gone with it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -184,7 +184,7 @@ class MessageLookup:
     def __init__(self) -> None:
         self._version: tuple[int, int] | None = None
 
-    def add(self, connection: sa.Connection, first: int, last: int) -> Iterable[int]:
+    def add(self, connection: sa.Connection, first: int, last: int) -> Sequence[int]:
         """Look up the keys of rows from `first` to `last` (`keyed`); return those whose message was accepted.
 
         All in one transaction, to be of one moment.
@@ -193,7 +193,7 @@ class MessageLookup:
             self._version = database_of(connection).read_data_version(connection)
         _look_up(connection, keyed, keyed.c.row.between(first, last))
         accepted = (known.c.row.between(first, last), is_one_of(known.c.state, ACCEPTED_STATES))
-        return connection.execute(sa.select(known.c.row).where(*accepted)).scalars()
+        return connection.execute(sa.select(known.c.row).where(*accepted)).scalars().all()
 
     def refresh(self, connection: sa.Connection, *, endpoint: str, campaign: str) -> None:
         """Bring `known` up to date for a plan of this campaign, unless the ledger certainly did not change.

@@ -101,11 +101,13 @@ def split_records(
     `lines` keep their line ends. `width`: cells of a full record, None where not known: a quoted cell that swallows
     lines is a fault when the record then has another number of cells, and its first line alone has the right one.
     """
-    remaining = _Lines(lines)
+    following, waiting = iter(lines), deque[str]()
+    remaining = _Lines(following, waiting)
     plain = re.compile(f"[^{re.escape(delimiter)}]*")
     long_records = _MOST_LONG_RECORDS
     number = 0
-    for line in remaining:
+    # Not the iterator's own method, which takes as long for a line as its split.
+    while (line := waiting.popleft() if waiting else next(following, None)) is not None:
         number += 1
         text = line.rstrip("\r\n")
         if quote not in text:
@@ -120,7 +122,7 @@ def split_records(
             cells = [_unwrap(cell).strip() or None for cell in record.cells]
             yield RawRow(number, cells, fault=INNER_QUOTE if record.lacks_delimiter else None)
         else:
-            remaining.put_back(taken)
+            waiting.extendleft(reversed(taken))
             yield RawRow(number, [cell.strip() or None for cell in text.split(delimiter)], fault=STRAY_QUOTE)
 
 
@@ -144,20 +146,16 @@ def _unwrap(cell: str) -> str:
 
 
 class _Lines:
-    """Iterator of lines that can be put back."""
+    """Iterator of lines, of which some wait that were put back."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._waiting: deque[str] = deque()
-        self._lines = iter(lines)
+    def __init__(self, lines: Iterator[str], waiting: deque[str]) -> None:
+        self._lines, self._waiting = lines, waiting
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         return self._waiting.popleft() if self._waiting else next(self._lines)
-
-    def put_back(self, lines: list[str]) -> None:
-        self._waiting.extendleft(reversed(lines))
 
 
 class _Record:

@@ -170,7 +170,9 @@ class RowEvaluator:
         if self._sender_place:
             values.append(self._shares.sender_of(person) if self._shares else self._sender)
         sender = values[self._sender_place]
-        return Contact(row.number, person, unique, sender, tuple(values), (), notes, row.hidden, person_out, row_out)
+        return Contact._make(
+            (row.number, person, unique, sender, tuple(values), (), notes, row.hidden, person_out, row_out)
+        )
 
     def _show(self, row: SheetRow) -> tuple[str | None, ...]:
         """Return the cells of a row, with the shown text of those whose text is used."""
