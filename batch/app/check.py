@@ -16,7 +16,7 @@ from pathlib import Path
 
 from batch.app.inputs.campaign_sheet import NO_CHOICES, Choices, open_campaign_sheet
 from batch.app.inputs.recipient_lists import open_lists
-from batch.app.inputs.staging import StagedSheet, stage_sheet, utc_now
+from batch.app.inputs.staging import OnRead, StagedSheet, stage_sheet, utc_now
 from batch.app.settings import Settings
 from batch.campaign import Campaign, load_campaign
 from batch.i18n import ngettext, number
@@ -161,21 +161,23 @@ class Check:
         return exit_code_of({**self.counts, Outcome.PENDING: 0})
 
 
-def check(sheet: Path, campaign: Path, settings: Settings, choices: Choices = NO_CHOICES) -> Check:
+def check(
+    sheet: Path, campaign: Path, settings: Settings, choices: Choices = NO_CHOICES, on_read: OnRead | None = None
+) -> Check:
     """Check a sheet against its campaign and the ledger. Writes nothing, needs no token.
 
     Raises InputError for what is wrong with the whole of either, and for a change that would re-message people.
     """
-    with open_check(sheet, campaign, settings, choices) as (_staged, found):
+    with open_check(sheet, campaign, settings, choices, on_read) as (_staged, found):
         return found
 
 
 @contextmanager
 def open_check(
-    sheet: Path, campaign: Path, settings: Settings, choices: Choices
+    sheet: Path, campaign: Path, settings: Settings, choices: Choices, on_read: OnRead | None = None
 ) -> Iterator[tuple[StagedSheet, Check]]:
     """Give the staged sheet with its check while the block runs. Raises as `check`."""
-    with stage_for_reading(sheet, campaign, settings, choices) as staged:
+    with stage_for_reading(sheet, campaign, settings, choices, on_read) as staged:
         warnings = (*staged.warnings, *_look_warnings(staged.due_looks().people))
         yield staged, summarise(replace(staged, warnings=warnings), settings)
 
@@ -194,7 +196,9 @@ def _look_warnings(people: int) -> Iterator[str]:
 
 
 @contextmanager
-def stage_for_reading(sheet: Path, campaign: Path, settings: Settings, choices: Choices) -> Iterator[StagedSheet]:
+def stage_for_reading(
+    sheet: Path, campaign: Path, settings: Settings, choices: Choices, on_read: OnRead | None = None
+) -> Iterator[StagedSheet]:
     """Stage a sheet against the ledger as it is; where there is none, none is made. Raises as `stage_sheet`."""
     now = utc_now()
     loaded = load_campaign(campaign, now=now)
@@ -202,7 +206,7 @@ def stage_for_reading(sheet: Path, campaign: Path, settings: Settings, choices: 
     lists = open_lists(loaded, settings.only_allowed, choices.encoding)
     with (
         Ledger.for_reading(settings.ledger) as ledger,
-        stage_sheet(source, ledger, lists=lists, choices=choices, now=now) as staged,
+        stage_sheet(source, ledger, lists=lists, choices=choices, now=now, on_read=on_read) as staged,
     ):
         yield staged
 

@@ -202,7 +202,9 @@ class SheetRun:
         def stage() -> StagedSheet:
             rows = self._evaluated.rows() if self._evaluated and self._evaluated.is_complete else None
             return staging.enter_context(
-                stage_sheet(source, ledger, lists=lists, choices=self._choices, now=started, rows=rows)
+                stage_sheet(
+                    source, ledger, lists=lists, choices=self._choices, now=started, rows=rows, on_read=watcher.read
+                )
             )
 
         def restage() -> StagedSheet:
@@ -217,6 +219,7 @@ class SheetRun:
                 look = partial(look_once, owner=owner, settings=settings, token=token, watcher=watcher)
                 staged, is_changed = look_first(staged, restage, look)
             check = summarise(staged, settings)
+            watcher.take_check(check)
             if not check.to_send and not is_changed and (standing := self._find_standing(ledger, check)):
                 return standing
             senders = [sender_lock(sender, source.endpoint) for sender in (() if submit else check.senders)]

@@ -1,173 +1,47 @@
-"""Watchers of a run: a person at a terminal, who is asked and sees a bar, or none (cron); and the bar's line."""
+"""Watchers of a run: a person at a terminal, who is asked and sees bars, or none (cron)."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import NoReturn
+from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from batch.app.check import Check
-from batch.app.runs.progress import LOG_EVERY, Meter, RunProgress, Watcher
+from batch.app.runs.progress import LOG_EVERY, Meter, Watcher
+from batch.cli.bars import Bar, SheetBar, state_text
 from batch.cli.output.check import send_question
 from batch.cli.output.layout import start_worker_line
 from batch.cli.output.run import trial_question, waiting_text
-from batch.cli.terminal import can_colour, can_draw, confirm, render_text, say, terminal_width
-from batch.formatting import format_duration, format_moment, format_rate, format_short_rate
+from batch.cli.terminal import can_colour, can_draw, confirm, say
+from batch.formatting import format_duration, format_moment
 from batch.i18n import _, ngettext, number
 from batch.model.lanes import Service
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding
 from batch.model.runs import Run
 
-Groups = list[list[tuple[str, str]]]
-"""Groups of (text, colour): a gap is between groups, a comma inside them."""
 
-_SHORTEST_BAR = 6
-"""Columns."""
-_GAP = "  "
-_BAR = "{bar}"
+def open_sheet_bar(sheets: Sequence[Path], *, quiet: bool) -> AbstractContextManager[SheetBar | None]:
+    """Return what draws a bar for a block that reads these sheets; None where no person sees it."""
+    return SheetBar(sheets, quiet=quiet) if sys.stderr.isatty() else nullcontext()
 
 
-def bar_line(now: RunProgress, columns: int, *, ended: bool = False, colour: bool = False) -> str:
-    """Return the fullest line that fits into so many columns; `{bar}` stands where there is room for a bar."""
-    line = ""
-    for groups in _lines(now, ended=ended):
-        line = _join(groups)
-        # Colours take no columns.
-        if len(click.unstyle(line).replace(_BAR, " " * _SHORTEST_BAR)) <= columns:
-            break
-    return line if colour else click.unstyle(line)
-
-
-def _lines(now: RunProgress, *, ended: bool) -> Iterator[Groups]:
-    """The same state on shorter and shorter lines."""
-    # Rounded down: 100 % stands there only when everything is done.
-    share = f"{100 * now.done // now.total if now.total else 100:3}%"
-    position = f"{number(now.done)}/{number(now.total)}"
-    counts, pace, rest = _counts(now), _pace(now, ended=ended), _rest(now, ended=ended)
-    short_counts = [(_("accepted {n}").format(n=number(now.sent)), ""), *(each for each in counts[1:] if each[1])]
-    yield [[(f"{share} {_BAR} {position}", "")], counts, pace, rest]
-    yield [[(f"{share} {_BAR} {position}", "")], short_counts, pace, rest]
-    yield [[(f"{share} {position}", "")], short_counts, pace, rest]
-    yield [[(f"{share} {position}", "")], short_counts, rest]
-    yield [[(share, "")], short_counts, rest]
-    yield [[(f"{share} {position}", "")], rest]
-    yield [[(share, "")]]
-
-
-def _join(groups: Groups) -> str:
-    styled = [[click.style(text, fg=colour) if colour else text for text, colour in group] for group in groups]
-    texts = (", ".join(group) for group in styled if group)
-    return _GAP.join(texts)
-
-
-def _counts(now: RunProgress) -> list[tuple[str, str]]:
-    errors, unknown = now.counts[Outcome.ERROR], now.counts[Outcome.UNKNOWN]
-    sent, reused = number(now.sent), number(now.counts[Outcome.REUSED])
-    return [
-        (_("accepted {n} ({reused} existing)").format(n=sent, reused=reused), ""),
-        (_("to fix {n}").format(n=number(errors)), "red" if errors else ""),
-        (_("to decide {n}").format(n=number(unknown)), "yellow" if unknown else ""),
-    ]
-
-
-def _pace(now: RunProgress, *, ended: bool) -> list[tuple[str, str]]:
-    if now.waits and not ended:
-        return [(_("waits {time}").format(time=format_duration(now.waits)), "")]
-    return [] if now.rate is None else [(format_short_rate(now.rate), "")]
-
-
-def _rest(now: RunProgress, *, ended: bool) -> list[tuple[str, str]]:
-    if ended or not now.remaining or now.eta is None:
-        return []
-    return [(_("{time} left").format(time=format_duration(now.eta)), "")]
-
-
-def state_text(now: RunProgress) -> str:
-    """The state as a sentence: `450 of 1,000: accepted 400 (30 existing), ...; 550 left, 10 a second, 55 s to go.`"""
-    done = _("{done} of {total}: {counts}; {left} left").format(
-        done=number(now.done),
-        total=number(now.total),
-        counts=", ".join(text for text, _colour in _counts(now)),
-        left=number(now.remaining),
-    )
-    parts = [done]
-    if now.rate is not None:
-        parts.append(format_rate(float(f"{now.rate:.3g}")))
-    if now.waits:
-        parts.append(_("waiting {time}").format(time=format_duration(now.waits)))
-    if now.remaining and now.eta is not None:
-        parts.append(_("about {time} to go").format(time=format_duration(now.eta)))
-    return f"{', '.join(parts)}."
-
-
-_REFRESH = 0.1
-"""Seconds between two drawings: more is only noise on a slow line."""
-_USUAL_COLUMNS = 80
-
-
-class Bar:
-    """Progress bar on stderr. A terminal that is gone (EIO) ends the drawing, and nothing else."""
-
-    def __init__(self, meter: Meter, *, colour: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        tqdm.monitor_interval = 0  # no thread of its own: `tick` redraws
-        self._meter = meter
-        self._clock = clock
-        self._drawn = clock()
-        self._colour = colour
-        self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, leave=True, delay=1, nrows=2)
-        self._bar.delay = 0  # it must not draw before we say what, and what it draws may fail
-        self.draw()
-
-    def done(self) -> None:
-        """Draw after a row, if it is time. Costs nearly nothing."""
-        if self._clock() - self._drawn >= _REFRESH:
-            self.draw()
-
-    def draw(self, *, ended: bool = False) -> None:
-        """Draw the progress now."""
-        if self._bar is None:
-            return
-        self._drawn = self._clock()
-        now, columns = self._meter.look(), (terminal_width(sys.stderr) or _USUAL_COLUMNS) - 1
-        self._bar.n, self._bar.ncols = now.done, columns
-        self._bar.bar_format = bar_line(now, columns, ended=ended, colour=self._colour)
-        try:
-            self._bar.refresh()
-        except (OSError, ValueError):  # the terminal is gone
-            self._bar.disable = True  # nor will it try when it is thrown away
-            self._bar = None
-
-    def write(self, text: str) -> None:
-        """Write a line above the bar."""
-        if self._bar is not None:
-            with suppress(OSError, ValueError):
-                self._bar.write(render_text(text, sys.stderr), file=sys.stderr)
-
-    def close(self) -> None:
-        """Leave the last state as a line. May be called twice."""
-        self.draw(ended=True)
-        if self._bar is not None:
-            with suppress(OSError, ValueError):
-                self._bar.close()
-            self._bar = None
-
-
-def make_watcher(*, yes: bool, quiet: bool, expires: datetime | None = None) -> Watcher:
+def make_watcher(
+    *, yes: bool, quiet: bool, expires: datetime | None = None, sheet_bar: SheetBar | None = None
+) -> Watcher:
     """Return a `Terminal` where a person can see and answer, else one without; `quiet` shows nothing but still asks.
 
-    `expires`: of the token; None: not known.
+    `expires`: of the token; None: not known. `sheet_bar`: what is drawn while the sheet is read.
     """
     if not sys.stderr.isatty():
         return Watcher()
-    return Terminal(yes=yes or not sys.stdin.isatty(), quiet=quiet, expires=expires)
+    return Terminal(yes=yes or not sys.stdin.isatty(), quiet=quiet, expires=expires, sheet_bar=sheet_bar)
 
 
 @contextmanager
@@ -187,8 +61,11 @@ class Terminal(Watcher):
 
     has_reader = True
 
-    def __init__(self, *, yes: bool, quiet: bool, expires: datetime | None = None) -> None:
+    def __init__(
+        self, *, yes: bool, quiet: bool, expires: datetime | None = None, sheet_bar: SheetBar | None = None
+    ) -> None:
         super().__init__()
+        self._sheet_bar = sheet_bar
         self._yes = yes
         self._expires = expires
         self._quiet = quiet
@@ -196,6 +73,17 @@ class Terminal(Watcher):
         self._ticks = 0
         self._pause_until = 0.0
         """End of the last pause that was printed, by the monotonic clock."""
+
+    def read(self, rows: int, of: int) -> None:
+        if self._sheet_bar:
+            self._sheet_bar.draw(rows, of)
+
+    def take_check(self, plan: Check) -> None:
+        if not (self._sheet_bar and self._sheet_bar.is_drawn):
+            return
+        self._sheet_bar.close()
+        if not plan.to_send:  # the report of so many rows takes longer than to find that out
+            self._write(_("Nothing is left to send. The report comes next."))
 
     def confirm(self, plan: Check) -> bool:
         return self._yes or confirm(send_question(plan, self._expires))
@@ -289,6 +177,8 @@ class Terminal(Watcher):
         return goes_on
 
     def end(self) -> None:
+        if self._sheet_bar:
+            self._sheet_bar.close()
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -298,6 +188,8 @@ class Terminal(Watcher):
             self._bar = Bar(self.meter, colour=can_colour())
 
     def _write(self, text: str) -> None:
+        if self._sheet_bar:
+            self._sheet_bar.close()
         if self._bar is not None:
             self._bar.write(text)
         elif not self._quiet:

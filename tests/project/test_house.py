@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 BATCH = ROOT / "batch"
 FILES = sorted(BATCH.rglob("*.py"))
 
-MOST_MODULES = 315
+MOST_MODULES = 316
 """230 when the house was rebuilt; then `control_characters` and `mapping/permissions`; `ooxml/schema` and
 `xlsx/verification` check what a report changes, `ooxml/prefixes` unifies it, `xlsx/placement` finds
 room for it; `formats/content` names what is no sheet, `mapping/phones` joins what makes
@@ -33,6 +33,7 @@ words of a run and of looks; `ledger/read/deliveries` counts what arrived; `app/
 `commands/completion` prints what completes words in a shell. `app/api` is the
 Python API, `app/records` what it and `--json` give, `reporter/frames` its frames. `runs/standing_report` knows
 when nothing is new, `runs/report_files` the files of a run for both purges, `runs/old_reports` is the second.
+`cli/bars` is what the watchers of `cli/progress` draw.
 `plan/undelivered` is what rules
 and staging share, which were too long; `plan/row_stager` is how rows get into its tables. `loader/template_values`
 offers the values of a template, `cli/prompts` asks and `output/init` shows. `runs/check_files` and
@@ -126,6 +127,7 @@ LINES_OF_FEATURES = {
     "what arrived of corrected rows, and on a phone; attempts of a run without an end": 28,
     "next steps of a report that stands, rows to fix that no retry.xlsx has": 26,
     "slots and moments handed out in lines, with a timer to a line": 67,
+    "a bar while a large sheet is read, and that nothing is left to send": 86,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

@@ -22,6 +22,8 @@ from batch.model.delivery import FOLLOWED
 from batch.model.messages import command_options
 from batch.model.reasons import Reason
 
+OnRead = Callable[[int, int], object]
+"""Takes how many rows were read, and of how many."""
 _AT_ONCE = 4000
 """Rows that are staged together."""
 _ROWS_NAMED = 5
@@ -69,6 +71,7 @@ def stage_sheet(
     choices: Choices,
     now: datetime,
     rows: Iterable[StagedRow] | None = None,
+    on_read: OnRead | None = None,
 ) -> Iterator[StagedSheet]:
     """Stage a sheet while the block runs; what was not planned by then is forgotten.
 
@@ -79,6 +82,7 @@ def stage_sheet(
         choices: which rows, and what is tried again.
         now: the moment that rules of time go by, UTC.
         rows: of the sheet, where they were evaluated before, with keys as `message_key` gives them.
+        on_read: is called each few thousand rows.
 
     Raises:
         ChangeNotAccepted: people already messaged would be treated as new.
@@ -90,6 +94,7 @@ def stage_sheet(
         refuse_changes(source.campaign, ledger, source.endpoint)
     with ledger.stage(choices.retries, source.encoder.encode) as staging:
         unidentified: list[int] = []
+        read = 0
         if rows is None:
             evaluated = source.evaluate(ledger, staging.hashes.key)
         else:
@@ -97,6 +102,9 @@ def stage_sheet(
         while batch := list(islice(evaluated, _AT_ONCE)):
             unidentified += [row.row for row in batch if row.left_out and row.person is None]
             staging.add(batch)
+            read += len(batch)
+            if on_read:
+                on_read(read, source.sheet.row_count)
         lists.apply(staging)
         campaign = source.campaign
         history = History(rules=campaign.contact_limits, endpoint=source.endpoint, campaign=campaign.name, now=now)

@@ -15,7 +15,7 @@ from batch._version import __version__
 from batch.app.check import Check, PageWords, open_check
 from batch.app.inputs.campaign_sheet import Choices, reading_of, report_language
 from batch.app.inputs.plan_file import describe_plan, hash_head, hash_line
-from batch.app.inputs.staging import StagedSheet
+from batch.app.inputs.staging import OnRead, StagedSheet
 from batch.app.settings import Settings
 from batch.campaign import fill_body
 from batch.control_characters import show_controls
@@ -61,6 +61,7 @@ def check_with_files(
     *,
     wrong_rows: Path | None = None,
     page: Callable[[Check], PageWords] | None = None,
+    on_read: OnRead | None = None,
 ) -> CheckedSheet:
     """Check a sheet as `check` does, and write what is asked for. Sends nothing, and writes nothing into the ledger.
 
@@ -71,7 +72,7 @@ def check_with_files(
         problem = _("--wrong-rows {file}: it is written as a workbook.").format(file=wrong_rows)
         raise SettingsError(problem, _("Give its name the ending .xlsx. Nothing was written."))
     checked: Callable[..., CheckedSheet] = CheckedSheet
-    with open_check(sheet, campaign, settings, choices) as (staged, found):
+    with open_check(sheet, campaign, settings, choices, on_read) as (staged, found):
         if wrong_rows is not None:
             language = report_language(staged.campaign, settings)
             with _open_inputs(sheet, staged, found, language) as inputs:

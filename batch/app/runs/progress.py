@@ -187,6 +187,12 @@ class Watcher:
         self.interrupt: Callable[[], object] | None = None
         """Stops the run from any thread, as SIGINT does in the main one; None while there is nothing to stop."""
 
+    def read(self, rows: int, of: int) -> None:
+        """Take note that so many of the sheet's rows were read."""
+
+    def take_check(self, plan: Check) -> None:
+        """Take what the run would do, before anything is asked or done."""
+
     def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - for those that ask
         """Return whether the plan is to be sent."""
         return True

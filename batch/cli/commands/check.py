@@ -15,6 +15,7 @@ from batch.app.settings import token_expiry
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, repeat_typed, settings_from, shared_options
 from batch.cli.output.check import check_steps, check_text, page_words, wrong_rows_text
+from batch.cli.progress import open_sheet_bar
 from batch.cli.terminal import open_page, say, show, warn
 from batch.formatting import from_here, to_json
 from batch.i18n import _
@@ -64,7 +65,10 @@ def command(
     def page(found: Check) -> PageWords:
         return page_words(found, expires, sheet, more + _places(found))
 
-    checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=page if opens else None)
+    words = page if opens else None
+    with open_sheet_bar([sheet], quiet=as_json) as bar:
+        draw = bar.draw if bar else None
+        checked = check_with_files(sheet, file, settings, choices, wrong_rows=wrong_rows, page=words, on_read=draw)
     found = checked.check
     steps = check_steps(found, sheet, more + _places(found), rows=wrong_rows is None, page=not opens)
     show(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps), as_json=as_json)

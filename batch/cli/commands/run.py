@@ -25,7 +25,7 @@ from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SENDING_OPTIONS, SHEET, choices_from, lasting_option, settings_from, shared_options
 from batch.cli.output.check import check_text
 from batch.cli.output.run import alarm_text, brief_text, summary_text, trial_json, trial_text
-from batch.cli.progress import make_watcher
+from batch.cli.progress import make_watcher, open_sheet_bar
 from batch.cli.terminal import discard_stdout, echo, open_page, say, show, warn
 from batch.errors import WeglyBatchError
 from batch.formatting import format_moment, to_json
@@ -140,7 +140,8 @@ def _check(sheets: Iterable[Path], campaign: Path, settings: Settings, choices: 
 
     codes = []
     for sheet in sheets:
-        found = check(sheet, campaign, settings, choices)
+        with open_sheet_bar([sheet], quiet=as_json) as bar:
+            found = check(sheet, campaign, settings, choices, bar.draw if bar else None)
         show(to_json(check_record(found)) if as_json else check_text(found), as_json=as_json)
         codes.append(found.exit_code)
     return worst_exit_code(codes)
@@ -165,9 +166,13 @@ class _Runner:
 
     def run(self, sheets: Sequence[Path], campaign: Path) -> ExitCode:
         self._warn()
-        with open_runs(sheets, campaign, self.settings, self.choices) as runs:
+        quiet = self.quiet or self.is_brief
+        with (
+            open_sheet_bar(sheets, quiet=quiet) as bar,
+            open_runs(sheets, campaign, self.settings, self.choices) as runs,
+        ):
             for run in runs:
-                watcher = make_watcher(yes=self.yes, quiet=self.quiet or self.is_brief, expires=self.token.expires)
+                watcher = make_watcher(yes=self.yes, quiet=quiet, expires=self.token.expires, sheet_bar=bar)
                 try:
                     # A mail of cron has the reader of the report.
                     with use_language(None if watcher.has_reader else run.language):
@@ -175,6 +180,7 @@ class _Runner:
                 except WeglyBatchError as error:
                     if len(runs) == 1:
                         raise
+                    watcher.end()
                     say(f"{run.sheet.name}: {error.problem}\n{error.remedy}".rstrip())
                     self.codes.append(ExitCode(error.exit_code))
                 if self.finished and self.finished[-1].hits_all:

@@ -19,7 +19,7 @@ from batch.cli.commands.watch import print_end
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SENDING_OPTIONS, SHEET, choices_from, settings_from, shared_options
 from batch.cli.output.fleet import submitted_json, submitted_text
-from batch.cli.progress import make_watcher
+from batch.cli.progress import make_watcher, open_sheet_bar
 from batch.cli.terminal import say, show, warn
 from batch.formatting import to_json
 from batch.i18n import _
@@ -73,8 +73,8 @@ def command(
     if is_too_late(campaign, not_after):
         return ExitCode.PENDING
     token, quiet = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint), quiet or as_json
-    with open_runs((sheet,), campaign, settings, choices) as (run,):
-        watcher = make_watcher(yes=yes, quiet=quiet, expires=token.expires)
+    with open_sheet_bar([sheet], quiet=quiet) as bar, open_runs((sheet,), campaign, settings, choices) as (run,):
+        watcher = make_watcher(yes=yes, quiet=quiet, expires=token.expires, sheet_bar=bar)
         given = submit(run, settings, choices, token, watcher)
     if isinstance(given, SubmittedRun):
         if not quiet:

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from batch.app.runs.progress import Meter
-from batch.cli.progress import Bar, Terminal
+from batch.cli.bars import Bar, SheetBar
+from batch.cli.progress import Terminal
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
 
@@ -40,6 +41,8 @@ def test_a_terminal_that_is_gone_ends_the_drawing_and_nothing_else(monkeypatch: 
     bar.write("x")
     bar.close()
     assert bar._bar is None
+    with SheetBar([], quiet=False) as reading_bar:
+        reading_bar.draw(1, 2)
     with contextlib.suppress(OSError):  # BrokenPipeError, and EINVAL on Windows
         gone.close()
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from batch.app.runs.progress import RunProgress
-from batch.cli.progress import bar_line, state_text
+from batch.cli.bars import bar_line, state_text
 from batch.cli.terminal import can_colour, can_draw
 from batch.i18n import use_language
 from batch.model.outcomes import Outcome
