@@ -49,7 +49,7 @@ def ledger(url: str) -> Iterator[Ledger]:
         yield opened
 
 
-def plan(ledger: Ledger, rows: int = 3) -> None:
+def plan(ledger: Ledger, rows: int = 3, run: str = "r1") -> None:
     people = [f"+55119888870{number:02d}" for number in range(rows)]
     staged = [
         StagedRow(
@@ -62,7 +62,7 @@ def plan(ledger: Ledger, rows: int = 3) -> None:
         )
         for number, person in enumerate(people, 2)
     ]
-    about = Run(run="r1", campaign="c", endpoint=API, sheet_path="s", sheet_sha256="0", version="0", started=NOON)
+    about = Run(run=run, campaign="c", endpoint=API, sheet_path="s", sheet_sha256="0", version="0", started=NOON)
     with ledger.stage() as staging:
         staging.add(staged)
         staging.judge()
@@ -202,6 +202,24 @@ def test_a_plan_leaves_statistics(ledger: Ledger) -> None:
     with ledger._engine.connect() as connection:
         found = dict(map(tuple, connection.exec_driver_sql(known)))
     assert {name: found[name] for name in ("messages", "rows")} == {"messages": -1, "rows": -1}
+
+
+def test_statistics_are_gathered_again_of_a_table_that_has_grown(ledger: Ledger) -> None:
+    """Each plan would look through all messages, also one of a sheet that is given again."""
+    query = "SELECT reltuples FROM pg_class WHERE oid = to_regclass('messages')"
+
+    def counted() -> float:
+        with ledger._engine.connect() as connection:
+            return float(connection.exec_driver_sql(query).scalar_one())
+
+    plan(ledger, rows=40)
+    assert counted() == 40
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE pg_class SET reltuples = 77 WHERE oid = to_regclass('messages')")
+    plan(ledger, rows=40, run="r2")
+    assert counted() == 77
+    plan(ledger, rows=400, run="r3")
+    assert counted() == 400
 
 
 @pytest.mark.parametrize(
