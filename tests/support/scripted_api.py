@@ -128,13 +128,15 @@ class World:
     stop: StopSignal | None = None
     name: str = "r1"
 
-    def plan(self, rows: Iterable[int | StagedRow]) -> None:
+    def plan(self, rows: Iterable[int | StagedRow], *, meanwhile: Callable[[], object] = bool) -> None:
+        """`meanwhile`: happens between the judgement and the plan."""
         run = Run(
             run=self.name, campaign="c", endpoint="e", sheet_path="s", sheet_sha256="0", version="0", started=BEGIN
         )
         with self.ledger.stage() as staging:
             staging.add(row if isinstance(row, StagedRow) else staged(row) for row in rows)
             staging.judge()
+            meanwhile()
             staging.plan(run, Owner.here(self.name), TRAITS)
 
     def send(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def test_a_sheet_that_is_given_again_writes_what_differs_alone(world: World, led
     assert sum(written) == 1
     with ledger.open_queue(Owner.here("r2"), endpoint="e") as sending:
         assert [job.payload for job in sending.jobs()] == [staged(1).payload, "anders", staged(3).payload]
+
+
+def test_what_another_run_does_before_the_plan_counts(world: World, ledger: Ledger) -> None:
+    """What waited when it was looked up, and was accepted or refused since, is no job of the new run."""
+    world.plan([1, 2])
+    other = replace(world, name="r2")
+    other.plan([1, 2, 3], meanwhile=lambda: world.send(Api({2: [REFUSED]}), rate=100.0))
+    assert [row for rows in ledger._planned["r2"].values() for row in rows] == [3]
 
 
 @pytest.mark.parametrize("key", ["", "k", "a" * 64, "ç" * 100])
