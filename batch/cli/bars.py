@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -163,13 +163,19 @@ class SheetBar:
 
     def __init__(self, sheets: Sequence[Path], *, quiet: bool) -> None:
         tqdm.monitor_interval = 0
+        size = 0
         with suppress(OSError):  # opening the file says what is wrong with it
-            quiet = quiet or sum(sheet.stat().st_size for sheet in sheets) < _LARGE_SHEETS
-        names = ", ".join(show_controls(sheet.name) for sheet in sheets)
+            size = sum(sheet.stat().st_size for sheet in sheets)
+        columns = text_width()
+        names = _shorten(", ".join(show_controls(sheet.name) for sheet in sheets), columns // 2)
         self._words = _("Reading {files}").format(files=names).replace("{", "{{").replace("}", "}}")
+        is_off = quiet or size < _LARGE_SHEETS or not can_draw()
         self._bar: tqdm[NoReturn] = tqdm(
-            disable=quiet or not can_draw(), leave=False, bar_format=self._words, ncols=text_width(), nrows=2
+            disable=is_off, leave=False, delay=1, bar_format=self._words, ncols=columns, nrows=2
         )
+        self._bar.delay = 0  # as of `Bar`: its first drawing may fail
+        with self._surviving():
+            self._bar.refresh()
 
     def __enter__(self) -> SheetBar:
         return self
@@ -183,11 +189,23 @@ class SheetBar:
 
     def draw(self, done: int, total: int) -> None:
         """Draw how many rows of a sheet were read."""
-        with suppress(OSError, ValueError):  # the terminal is gone
-            self._bar.total, self._bar.bar_format = total, self._words + _READING
+        self._bar.total, self._bar.bar_format = total, self._words + _READING
+        with self._surviving():
             self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         """Take the bar away. May be called twice."""
-        with suppress(OSError, ValueError):
+        with self._surviving():
             self._bar.close()
+
+    @contextmanager
+    def _surviving(self) -> Iterator[None]:
+        """Draw no more once the terminal is gone."""
+        try:
+            yield
+        except (OSError, ValueError):
+            self._bar.disable = True
+
+
+def _shorten(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

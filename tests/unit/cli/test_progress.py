@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,24 +29,38 @@ def test_of_several_attempts_that_meet_the_same_pause_one_tells(capsys: pytest.C
     assert capsys.readouterr().err.count("slow down") == 1
 
 
-def test_a_terminal_that_is_gone_ends_the_drawing_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody reads there any more: each write fails, and the run goes on to its last row."""
+@contextlib.contextmanager
+def lost_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let every write to stderr fail: nobody reads there any more."""
     reading, writing = os.pipe()
     os.close(reading)
-    gone = os.fdopen(writing, "w", encoding="utf-8")
-    monkeypatch.setattr(sys, "stderr", gone)
-    meter = Meter(total=3)
-    bar = Bar(meter, colour=True, clock=iter(range(100)).__next__)
-    for _ in range(3):
-        meter.done(Outcome.SUCCESS)
-        bar.done()
-    bar.write("x")
-    bar.close()
-    assert bar._bar is None
-    with SheetBar([], quiet=False) as reading_bar:
-        reading_bar.draw(1, 2)
+    stream = os.fdopen(writing, "w", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        yield
     with contextlib.suppress(OSError):  # BrokenPipeError, and EINVAL on Windows
-        gone.close()
+        stream.close()
+
+
+def test_a_terminal_that_is_gone_ends_the_drawing_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run goes on to its last row."""
+    with lost_terminal(monkeypatch):
+        meter = Meter(total=3)
+        bar = Bar(meter, colour=True, clock=iter(range(100)).__next__)
+        for _ in range(3):
+            meter.done(Outcome.SUCCESS)
+            bar.done()
+        bar.write("x")
+        bar.close()
+    assert bar._bar is None
+
+
+def test_a_sheet_is_read_though_the_terminal_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar of a large sheet is drawn before anything else fails."""
+    (tmp_path / "large.csv").write_bytes(b"x" * 4_000_000)
+    with lost_terminal(monkeypatch), SheetBar([tmp_path / "large.csv"], quiet=False) as bar:
+        bar.draw(1, 2)
+        assert not bar.is_drawn
 
 
 def test_a_bar_is_drawn_ten_times_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
