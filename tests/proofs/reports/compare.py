@@ -73,6 +73,7 @@ EXPECTED: tuple[tuple[str, str, str, str], ...] = (
         "plainer sentences in Portuguese",
     ),
     (_SCREEN, r"(\d linhas?) para (corrigir|decidir)\b", r"\1 a \2", "likewise"),
+    (_SCREEN, r"(?<!\S)\S*[/\\](?=wegly-batch )", "", "a command to type begins with what the shell finds"),
     (_PLAN, r'"format": 1,', '"format": 2,', "a plan's hash binds what is sent"),
     (_PLAN, r'"hash": "[0-9a-f]+"', '"hash": "<hash>"', "likewise"),
     (f"{_PLAN}|{_SUMMARY}", r'(?m)^  "version": "[0-9.]+"', '  "version": "<version>"', "the version of the program"),
