@@ -47,6 +47,7 @@ class _Defect(Exception):
 @pytest.mark.parametrize("last", [0, 3])
 def test_a_worker_whose_writer_dies_ends_and_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch, last: int) -> None:
     """The run ends with 5 and its report is true: what was in flight is to decide, the rest waits; nobody gets two."""
+    desk.campaign = desk.office.campaign('[throttle]\nrate = "4/s"\n', sender=HALVES)  # three groups are not all rows
     commit, done = Writer._commit, list[Group]()
 
     def die(writer: Writer, group: Group) -> Sequence[object] | Exception:
