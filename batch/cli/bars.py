@@ -104,6 +104,8 @@ def state_text(now: RunProgress) -> str:
 _REFRESH = 0.1
 """Seconds between two drawings: more is only noise on a slow line."""
 _USUAL_COLUMNS = 80
+_ROWS = 2
+"""For one bar. What a terminal says of itself may be 0, as at the start of a container."""
 
 
 class Bar:
@@ -115,7 +117,7 @@ class Bar:
         self._clock = clock
         self._drawn = clock()
         self._colour = colour
-        self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, leave=True, delay=1, nrows=2)
+        self._bar: tqdm[NoReturn] | None = tqdm(total=meter.look().total, leave=True, delay=1, nrows=_ROWS)
         self._bar.delay = 0  # it must not draw before we say what, and what it draws may fail
         self.draw()
 
@@ -153,31 +155,23 @@ class Bar:
             self._bar = None
 
 
-_LARGE_SHEETS = 4_000_000
-"""Bytes that take some seconds to be read."""
-_READING = "  {percentage:3.0f}% {bar} {elapsed}<{remaining}"
+class PassingBar:
+    """Bar that leaves nothing behind. It survives its terminal, as `Bar` does, and is drawn on a terminal alone."""
 
-
-class SheetBar:
-    """Bar while large sheets are read and judged, which leaves nothing behind. Of small ones none is drawn."""
-
-    def __init__(self, sheets: Sequence[Path], *, quiet: bool) -> None:
+    def __init__(self, words: str = "", *, figures: str, is_off: bool = False) -> None:
+        """`words` are drawn at once, and stand before the bar; `figures`: the bar and its figures, as tqdm has them."""
         tqdm.monitor_interval = 0
-        size = 0
-        with suppress(OSError):  # opening the file says what is wrong with it
-            size = sum(sheet.stat().st_size for sheet in sheets)
-        columns = text_width()
-        names = _shorten(", ".join(show_controls(sheet.name) for sheet in sheets), columns // 2)
-        self._words = _("Reading {files}").format(files=names).replace("{", "{{").replace("}", "}}")
-        is_off = quiet or size < _LARGE_SHEETS or not can_draw()
+        self._words, self._figures = words.replace("{", "{{").replace("}", "}}"), figures
+        off = True if is_off or not can_draw() else None  # None: where stderr is no terminal
         self._bar: tqdm[NoReturn] = tqdm(
-            disable=is_off, leave=False, delay=1, bar_format=self._words, ncols=columns, nrows=2
+            disable=off, leave=False, delay=1, bar_format=self._words, ncols=text_width(), nrows=_ROWS
         )
-        self._bar.delay = 0  # as of `Bar`: its first drawing may fail
-        with self._surviving():
-            self._bar.refresh()
+        self._bar.delay = 0  # as of `Bar`
+        if words:
+            with self._surviving():
+                self._bar.refresh()
 
-    def __enter__(self) -> SheetBar:
+    def __enter__(self) -> PassingBar:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -188,10 +182,12 @@ class SheetBar:
         return not self._bar.disable
 
     def draw(self, done: int, total: int) -> None:
-        """Draw how many rows of a sheet were read."""
-        self._bar.total, self._bar.bar_format = total, self._words + _READING
+        """Draw how much is done. Costs little where it was drawn a moment ago."""
+        self._bar.total, self._bar.bar_format = total, self._words + self._figures
         with self._surviving():
             self._bar.update(done - self._bar.n)
+            if not done:
+                self._bar.refresh()
 
     def close(self) -> None:
         """Take the bar away. May be called twice."""
@@ -207,5 +203,16 @@ class SheetBar:
             self._bar.disable = True
 
 
-def _shorten(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+_LARGE_SHEETS = 4_000_000
+"""Bytes that take some seconds to be read."""
+
+
+def make_sheet_bar(sheets: Sequence[Path], *, quiet: bool) -> PassingBar:
+    """Return the bar for sheets that are read and judged. Small ones are read before it could be looked at."""
+    size = 0
+    with suppress(OSError):  # opening the file says what is wrong with it
+        size = sum(sheet.stat().st_size for sheet in sheets)
+    names, most = ", ".join(show_controls(sheet.name) for sheet in sheets), text_width() // 2
+    words = _("Reading {files}").format(files=names if len(names) <= most else names[: most - 1] + "…")
+    figures = "  {percentage:3.0f}% {bar} {elapsed}<{remaining}"
+    return PassingBar(words, figures=figures, is_off=quiet or size < _LARGE_SHEETS)

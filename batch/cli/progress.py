@@ -14,7 +14,7 @@ import click
 
 from batch.app.check import Check
 from batch.app.runs.progress import LOG_EVERY, Meter, Watcher
-from batch.cli.bars import Bar, SheetBar, state_text
+from batch.cli.bars import Bar, PassingBar, make_sheet_bar, state_text
 from batch.cli.output.check import send_question
 from batch.cli.output.layout import start_worker_line
 from batch.cli.output.run import trial_question, waiting_text
@@ -27,13 +27,13 @@ from batch.model.reasons import Finding
 from batch.model.runs import Run
 
 
-def open_sheet_bar(sheets: Sequence[Path], *, quiet: bool) -> AbstractContextManager[SheetBar | None]:
+def open_sheet_bar(sheets: Sequence[Path], *, quiet: bool) -> AbstractContextManager[PassingBar | None]:
     """Return what draws a bar for a block that reads these sheets; None where no person sees it."""
-    return SheetBar(sheets, quiet=quiet) if sys.stderr.isatty() else nullcontext()
+    return make_sheet_bar(sheets, quiet=quiet) if sys.stderr.isatty() else nullcontext()
 
 
 def make_watcher(
-    *, yes: bool, quiet: bool, expires: datetime | None = None, sheet_bar: SheetBar | None = None
+    *, yes: bool, quiet: bool, expires: datetime | None = None, sheet_bar: PassingBar | None = None
 ) -> Watcher:
     """Return a `Terminal` where a person can see and answer, else one without; `quiet` shows nothing but still asks.
 
@@ -62,7 +62,7 @@ class Terminal(Watcher):
     has_reader = True
 
     def __init__(
-        self, *, yes: bool, quiet: bool, expires: datetime | None = None, sheet_bar: SheetBar | None = None
+        self, *, yes: bool, quiet: bool, expires: datetime | None = None, sheet_bar: PassingBar | None = None
     ) -> None:
         super().__init__()
         self._sheet_bar = sheet_bar

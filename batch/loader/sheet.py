@@ -168,6 +168,7 @@ class Sheet:
         return SheetRow(raw.number, kept, errors or NO_ERRORS, raw.hidden, {**ShownCells(cells, codes), **lost})
 
     def _find_length_fault(self, raw: RawRow, widths: Widths) -> Phrase | None:
+        """Return why a record may be shifted, by its number of cells; None: it is whole."""
         have = len(raw.cells)
         if have == widths.full and not widths.broken:
             return None

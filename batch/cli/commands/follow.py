@@ -1,13 +1,11 @@
 """`wegly-batch follow`."""
 
 import os
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
 from batch.app.follow import FollowChoices, follow
 from batch.app.ledger_admin import exposure_warnings
@@ -15,16 +13,15 @@ from batch.app.looks import DEFAULT_RATE
 from batch.app.purge import parse_age
 from batch.app.records.follow import follow_record
 from batch.app.settings import parse_rate, read_token
+from batch.cli.bars import PassingBar
 from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, TextParam, settings_from, shared_options
 from batch.cli.output.follow import follow_text
-from batch.cli.terminal import can_draw, show, text_width, warn
+from batch.cli.terminal import show, warn
 from batch.formatting import to_json
 from batch.model.outcomes import ExitCode
 
-_ROWS = 2
-"""For one bar. What a terminal says of itself may be 0, as at the start of a container."""
-_BAR = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} {elapsed}<{remaining}"
+_FIGURES = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} {elapsed}<{remaining}"
 
 
 @click.command("follow", cls=TranslatedCommand)
@@ -79,18 +76,7 @@ def command(
     warn(exposure_warnings(settings, token_file))
     token = read_token(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
     choices = FollowChoices(runs=runs, since=since, limit=limit, campaign=campaign, sheet=sheet)
-    # None: nothing is drawn where stderr is no terminal. The delay: nor before it is known how many looks there are.
-    disabled = None if can_draw() else True
-    with tqdm(disable=disabled, leave=False, delay=1, bar_format=_BAR, ncols=text_width(), nrows=_ROWS) as bar:
-        bar.delay = 0
-
-        def draw(done: int, total: int) -> None:
-            with suppress(OSError, ValueError):  # the terminal is gone
-                bar.total = total
-                bar.update(done - bar.n)
-                if not done:
-                    bar.refresh()
-
-        ended = follow(choices, settings=settings, token=token, on_look=draw)
+    with PassingBar(figures=_FIGURES) as bar:
+        ended = follow(choices, settings=settings, token=token, on_look=bar.draw)
     show(to_json(follow_record(ended)) if as_json else follow_text(ended), as_json=as_json)
     return ended.exit_code

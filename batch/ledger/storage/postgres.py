@@ -18,7 +18,13 @@ from batch.ledger.storage.engine import Values, connect_to_read, translate_failu
 from batch.ledger.storage.errors import CREATE_RIGHTS, describe, remedy_for
 from batch.ledger.storage.postgres_locks import ACCEPT_ASYNC, LockingServer, locks_table, pooler_refusal, refuse_pooler
 from batch.ledger.storage.schema import SCHEMA_VERSION, meta, metadata
-from batch.ledger.storage.server_tables import create, missing_columns, tables_on_server, update, workers
+from batch.ledger.storage.server_tables import (
+    create_server_tables,
+    find_missing_columns,
+    tables_on_server,
+    update_server_tables,
+    workers,
+)
 
 try:
     import psycopg
@@ -118,7 +124,7 @@ class PostgresServer(LockingServer):
         with self._connecting(lasts=True) as engine:
             with connect_to_read(engine) as connection:
                 found = self._read_version(connection)
-                is_current = found == SCHEMA_VERSION and not missing_columns(connection)
+                is_current = found == SCHEMA_VERSION and not find_missing_columns(connection)
             if found is None:
                 self._create(engine)
             elif found not in _KNOWN:
@@ -192,13 +198,13 @@ class PostgresServer(LockingServer):
                     # Not "if not exists", which asks for the right also where the schema is there.
                     connection.execute(sa.schema.CreateSchema(self._schema))
                 locks_table.create(connection)
-                create(connection)
+                create_server_tables(connection)
 
     def _update_tables(self, engine: sa.Engine) -> None:
         """Bring the tables up to date, and add what those of workers lack. Once, also where two programs do it."""
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self.key("tables"))))
-            update(connection)
+            update_server_tables(connection)
 
     @contextmanager
     def open_read_only(self) -> Iterator[Any]:

@@ -109,27 +109,27 @@ def tables_on_server(wanted: sa.MetaData) -> sa.MetaData:
     return copies
 
 
-def create(connection: sa.Connection) -> None:
+def create_server_tables(connection: sa.Connection) -> None:
     """Create the tables of a new ledger. The caller commits."""
     create_tables(connection, tables_on_server(metadata), SCHEMA_VERSION)
     tables_on_server(fleet_metadata).create_all(connection)
     connection.exec_driver_sql(_NO_STATISTICS)
 
 
-def update(connection: sa.Connection) -> None:
+def update_server_tables(connection: sa.Connection) -> None:
     """Bring the tables up to date, and add what those of workers lack. The caller commits."""
     connection.exec_driver_sql("ALTER TABLE messages ADD COLUMN IF NOT EXISTS claim_epoch INTEGER")
     connection.exec_driver_sql(_NO_STATISTICS)
     thin_indexes(connection, tables_on_server(metadata).tables[messages.name])
     tables_on_server(fleet_metadata).create_all(connection)
-    for column in missing_columns(connection):
+    for column in find_missing_columns(connection):
         words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
         connection.exec_driver_sql(f'ALTER TABLE "{column.table.name}" ADD COLUMN {words}')
     named = meta.c.name == "schema_version"
     connection.execute(sa.update(meta).where(named).values(value=str(SCHEMA_VERSION)))
 
 
-def missing_columns(connection: sa.Connection) -> list[sa.Column[Any]]:
+def find_missing_columns(connection: sa.Connection) -> list[sa.Column[Any]]:
     """Return the columns that the tables of workers lack."""
     query = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attnum > 0"
     missing = []

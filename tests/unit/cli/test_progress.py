@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from batch.app.runs.progress import Meter
-from batch.cli.bars import Bar, SheetBar
+from batch.cli.bars import Bar, make_sheet_bar
 from batch.cli.progress import Terminal
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason
@@ -36,6 +36,7 @@ def lost_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     os.close(reading)
     stream = os.fdopen(writing, "w", encoding="utf-8")
     with monkeypatch.context() as patch:
+        patch.setattr(stream, "isatty", lambda: True, raising=False)
         patch.setattr(sys, "stderr", stream)
         yield
     with contextlib.suppress(OSError):  # BrokenPipeError, and EINVAL on Windows
@@ -58,7 +59,7 @@ def test_a_terminal_that_is_gone_ends_the_drawing_and_nothing_else(monkeypatch: 
 def test_a_sheet_is_read_though_the_terminal_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bar of a large sheet is drawn before anything else fails."""
     (tmp_path / "large.csv").write_bytes(b"x" * 4_000_000)
-    with lost_terminal(monkeypatch), SheetBar([tmp_path / "large.csv"], quiet=False) as bar:
+    with lost_terminal(monkeypatch), make_sheet_bar([tmp_path / "large.csv"], quiet=False) as bar:
         bar.draw(1, 2)
         assert not bar.is_drawn
 
