@@ -40,7 +40,7 @@ def bar_line(now: RunProgress, columns: int, *, ended: bool = False, colour: boo
 
 
 def _lines(now: RunProgress, *, ended: bool) -> Iterator[Groups]:
-    """The same state on shorter and shorter lines."""
+    """Yield the state on shorter and shorter lines."""
     # Rounded down: 100 % stands there only when everything is done.
     share = f"{100 * now.done // now.total if now.total else 100:3}%"
     position = f"{number(now.done)}/{number(now.total)}"
@@ -84,7 +84,7 @@ def _rest(now: RunProgress, *, ended: bool) -> list[tuple[str, str]]:
 
 
 def state_text(now: RunProgress) -> str:
-    """The state as a sentence: `450 of 1,000: accepted 400 (30 existing), ...; 550 left, 10 a second, 55 s to go.`"""
+    """Return the state as a sentence: `450 of 1,000: accepted 400 (30 existing), ...; 550 left, 10 a second.`"""
     done = _("{done} of {total}: {counts}; {left} left").format(
         done=number(now.done),
         total=number(now.total),

@@ -191,7 +191,7 @@ class Watcher:
         """Take note that so many of the sheet's rows were read."""
 
     def take_check(self, plan: Check) -> None:
-        """Take what the run would do, before anything is asked or done."""
+        """Take note of what the run would do, before anything is asked or done."""
 
     def confirm(self, plan: Check) -> bool:  # noqa: ARG002 - for those that ask
         """Return whether the plan is to be sent."""

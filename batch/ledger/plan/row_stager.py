@@ -1,7 +1,7 @@
-"""Rows on their way into the temporary tables, many at a time.
+"""Staging of rows, some thousands at a time: their keys are looked up, their requests encoded, and they are inserted.
 
-Their keys are looked up first: only of rows that may be sent is the request encoded, of which a second run of a large
-sheet has few. All in the thread that evaluates the rows: a second one took a sixth more CPU, and gained no time.
+The look-up comes first, because only rows that may be sent need a request: a second run of a large sheet has few. All
+of it runs in the thread that evaluates the rows: a second one took a sixth more CPU, and gained no time.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _Lists = dict[str, list[tuple[str, Value]]]
 
 
 class RowStager:
-    """Looks rows up and stages them, in the transaction of a connection."""
+    """Stager of one sheet's rows, in the transaction of a connection."""
 
     def __init__(
         self, connection: sa.Connection, hashes: Hashes, lookup: MessageLookup, encode: Encode, *, repeats: bool
