@@ -5,11 +5,10 @@ to the choices of the moment. `check`, `plan`, `run` and `run --to` all go this 
 Nothing here writes to the ledger.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 from batch.app.inputs.campaign_sheet import CampaignSheet, Choices
 from batch.app.inputs.change_guard import refuse_changes
@@ -24,8 +23,6 @@ from batch.model.reasons import Reason
 
 OnRead = Callable[[int, int], object]
 """Takes how many rows were read, and of how many."""
-_AT_ONCE = 4000
-"""Rows that are staged together."""
 _ROWS_NAMED = 5
 """Rows that a warning names."""
 _DUPLICATES_NAMED = 20
@@ -99,12 +96,15 @@ def stage_sheet(
             evaluated = source.evaluate(ledger, staging.hashes.key)
         else:
             evaluated = (row._replace(key=row.key and staging.hashes.key(row.key)) for row in rows)
-        while batch := list(islice(evaluated, _AT_ONCE)):
-            unidentified += [row.row for row in batch if row.left_out and row.person is None]
-            staging.add(batch)
+
+        def note(batch: Sequence[StagedRow]) -> None:
+            nonlocal read
+            unidentified.extend(row.row for row in batch if row.left_out and row.person is None)
             read += len(batch)
             if on_read:
                 on_read(read, source.sheet.row_count)
+
+        staging.add(evaluated, note)
         lists.apply(staging)
         campaign = source.campaign
         history = History(rules=campaign.contact_limits, endpoint=source.endpoint, campaign=campaign.name, now=now)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from batch.i18n import N_, _
 from batch.ledger.plan import rules
 from batch.ledger.plan.commit import write_plan
-from batch.ledger.plan.row_stager import Encode, RowStager
+from batch.ledger.plan.row_stager import Encode, OnBatch, RowStager
 from batch.ledger.plan.rules import History, RetryOptions, RowSelection
 from batch.ledger.plan.undelivered import DueLooks, count_due, read_due_looks
 from batch.ledger.read.corrections import read_corrected, read_staged_corrections, show_corrections
@@ -116,9 +116,9 @@ class Staging:
         else:
             self._connection.close()
 
-    def add(self, rows: Iterable[StagedRow]) -> None:
-        """Stage rows, of new numbers."""
-        self._stager.add(list(rows))
+    def add(self, rows: Iterable[StagedRow], on_batch: OnBatch = len) -> None:
+        """Stage rows, of new numbers. `on_batch`: takes them as they are read, some thousands at a time."""
+        self._stager.add(rows, on_batch)
 
     def count_undelivered(self) -> int:
         """Count the failed messages that would be sent once more."""

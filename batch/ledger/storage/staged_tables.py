@@ -184,14 +184,17 @@ class MessageLookup:
     def __init__(self) -> None:
         self._version: tuple[int, int] | None = None
 
-    def add(self, connection: sa.Connection, first: int, last: int) -> Sequence[int]:
-        """Look up the keys of rows from `first` to `last` (`keyed`); return those whose message was accepted.
-
-        All in one transaction, to be of one moment.
-        """
+    def note_moment(self, connection: sa.Connection) -> None:
+        """Note of which moment it is: that of the transaction in which all keys are looked up."""
         if self._version is None:
             self._version = database_of(connection).read_data_version(connection)
+
+    def add(self, connection: sa.Connection, first: int, last: int) -> None:
+        """Look up the keys of rows from `first` to `last` (`keyed`)."""
         _look_up(connection, keyed, keyed.c.row.between(first, last))
+
+    def find_accepted(self, connection: sa.Connection, first: int, last: int) -> Sequence[int]:
+        """Return those of the rows from `first` to `last`, which were looked up, whose message was accepted."""
         accepted = (known.c.row.between(first, last), is_one_of(known.c.state, ACCEPTED_STATES))
         return connection.execute(sa.select(known.c.row).where(*accepted)).scalars().all()
 

@@ -8,6 +8,7 @@ A quotation mark that opens a cell and is not closed properly is a fault of that
 read by themselves, instead of vanishing into one cell.
 """
 
+import io
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ _QUOTED_LINES = {
 _NO_BLANK = re.compile("[^ ]")
 _MOSTLY = 2 / 3
 _AS_TEXT = re.compile(r'="([^"]*)"')
+_READ_BYTES = 1 << 18
 _LONGEST_RECORD_LINES = 5_000
 _MOST_LONG_RECORDS = 20
 """Records that may run to that length in vain; then a file is taken to have no line breaks inside cells."""
@@ -66,8 +68,19 @@ class TextGrid:
     @contextmanager
     def open_lines(self) -> Iterator[Iterator[str]]:
         """Open the file, and give its lines with their ends."""
-        with self.source.path.open(encoding=self.encoding, newline="") as lines:
+        file = _LargeReads(io.FileIO(self.source.path))
+        with io.TextIOWrapper(file, encoding=self.encoding, newline="") as lines:
             yield _strip_end_mark(lines) if self.has_end_mark else lines
+
+
+class _LargeReads(io.BufferedReader):
+    """A file that is read in large pieces.
+
+    Each read gives up the interpreter for a moment. Every 8 kB it would be taken back too soon for a thread that waits.
+    """
+
+    def read1(self, size: int = -1) -> bytes:
+        return super().read1(max(size, _READ_BYTES))
 
 
 def _strip_end_mark(lines: Iterable[str]) -> Iterator[str]:

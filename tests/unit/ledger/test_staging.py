@@ -8,8 +8,10 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ import pytest
 from scripted_api import LOST, REFUSED, Api, World, staged
 from sqlalchemy import event, text
 
+from batch.errors import LedgerFailed, SheetError
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow
 from batch.ledger.storage.pseudonyms import Hashes
+from batch.ledger.storage.staged_tables import MessageLookup
 from batch.model.messages import Origin, hash_request, message_key
 from batch.model.outcomes import Outcome
 from batch.model.reasons import Finding, Reason, findings_to_json
@@ -233,9 +237,44 @@ def test_the_rows_of_ranges_are_counted_together(ledger: Ledger) -> None:
         assert staging.tally() == {(Outcome.PENDING, Reason.WAITING.value): 5}
 
 
-def test_the_interpreter_is_as_before_once_a_sheet_is_staged(ledger: Ledger) -> None:
-    """Threads of a program that uses the Python API take turns as it wants them to, also after a failure."""
-    before = sys.getswitchinterval()
-    with suppress(KeyError), ledger.stage():
-        raise KeyError
-    assert sys.getswitchinterval() == before
+def test_rows_of_many_batches_are_known_each(world: World, ledger: Ledger) -> None:
+    """While a batch is looked up the next is read: every row is staged once, and the last ones too."""
+    sent = [1, 3999, 4000, 4001, 8000, 8001, 8500]
+    world.plan(sent)
+    world.send(Api(), rate=1000.0)
+    read: list[int] = []
+    with ledger.stage(RetryOptions(), lambda values: f"of {values[0]}") as staging:
+        staging.add((of_values(row, str(row)) for row in range(1, 8501)), lambda batch: read.append(len(batch)))
+        staging.judge()
+        assert read == [4000, 4000, 500]
+        assert staging.tally()[Outcome.SUCCESS, Reason.CREATED.value] == len(sent)
+        waiting = [(row, f"of {row}") for row in range(1, 8501) if row not in sent]
+        assert staging.to_send() == waiting
+
+
+def test_a_sheet_that_fails_amid_its_rows_leaves_no_thread(world: World, ledger: Ledger) -> None:
+    """Its error comes out as it is, and what was staged before can be read."""
+    world.plan([1])
+
+    def rows() -> Iterator[StagedRow]:
+        yield from map(staged, range(1, 4002))
+        raise SheetError("damaged", "")
+
+    before = threading.active_count()
+    with ledger.stage() as staging:
+        with pytest.raises(SheetError, match="damaged"):
+            staging.add(rows())
+        assert threading.active_count() == before
+        assert staging.has_rows(1, 1) is False
+
+
+def test_a_look_up_that_fails_ends_the_staging(world: World, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the ledger's own error, though it runs in another thread."""
+    world.plan([1])
+
+    def fail(*_given: object) -> None:
+        raise LedgerFailed("the disk is gone", "")
+
+    monkeypatch.setattr(MessageLookup, "add", fail)
+    with ledger.stage() as staging, pytest.raises(LedgerFailed, match="the disk is gone"):
+        staging.add(map(staged, range(1, 9000)))
