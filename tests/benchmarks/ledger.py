@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sqlite3
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inputs import CAMPAIGN, write_csv, write_xlsx
-from measuring import Cost, measured
+from measuring import Cost, Yardstick, measured
 
 from batch.app.inputs.campaign_sheet import CampaignSheet, Choices, open_campaign_sheet, reading_of
 from batch.app.inputs.change_guard import traits_of
@@ -138,8 +139,10 @@ class Watch:
 
 
 def share(folder: Path, rows: int) -> tuple[float, float]:
-    """Seconds of CPU that the ledger alone takes: of a first check, and of a second run."""
+    """Seconds of CPU that the ledger alone takes, at the reference's speed: of a first check, and of a second run."""
     done = finished(folder, rows)
+    yardstick = Yardstick()
+    yardstick.follow(os.getpid())
     now = datetime(2026, 4, 11, 12, tzinfo=UTC)
     campaign = load_campaign(done.campaign, now=now)
     source = open_campaign_sheet(done.sheet, campaign, endpoint=ENDPOINT)
@@ -159,7 +162,8 @@ def share(folder: Path, rows: int) -> tuple[float, float]:
                 staged.staging.plan(run, Owner(host="here", pid=1, run=name), traits_of(campaign))
         with again.running():
             ledger.tally(name)
-    return first.spent, again.spent
+    speed = yardstick.end()
+    return first.spent * speed, again.spent * speed
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a command costs: CPU and memory of its process and of all that it started."""
+"""What a command costs: CPU and memory of its process and of all that it started; and the machine's speed meanwhile."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 
-__all__ = ["Cost", "Failed", "measured"]
+__all__ = ["Cost", "Failed", "Yardstick", "measured"]
+
+_REFERENCE = 37.4
+"""Microseconds of the yardstick's row where pandas + openpyxl read a million rows in 81 s: on the quiet machine of two
+cores by which the promises in seconds were made."""
 
 
 class Failed(Exception):
@@ -32,12 +39,21 @@ class Cost:
     """Peak memory of the largest process."""
     until: float = 0.0
     """Seconds of CPU until a file was there, where one was waited for (on Linux)."""
+    until_wall: float = 0.0
+    """The same by the clock."""
+    speed: float = 1.0
+    """How quick the machine was meanwhile, beside the reference (on Linux; elsewhere 1)."""
     samples: Sequence[tuple[float, float]] = ()
     """Of the last round, on Linux: moments by the wall clock, with the seconds of CPU until then."""
 
     def between(self, begin: float, end: float) -> float:
         """Return the seconds of CPU between two moments of the wall clock; NaN where there are no samples."""
         return self._until(end) - self._until(begin)
+
+    @property
+    def reference(self) -> float:
+        """Seconds of CPU that it would have taken at the reference's speed."""
+        return self.cpu * self.speed
 
     def _until(self, moment: float) -> float:
         after = next((number for number, (at, _cpu) in enumerate(self.samples) if at >= moment), 0)
@@ -70,6 +86,8 @@ def measured(
         wall=median(each.wall for each in costs),
         mib=max(each.mib for each in costs),
         until=median(each.until for each in costs),
+        until_wall=median(each.until_wall for each in costs),
+        speed=median(each.speed for each in costs),
         samples=costs[-1].samples,
     )
 
@@ -84,7 +102,7 @@ def _once(
     folder: Path | None,
 ) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
-    words = [sys.executable, "-I", "-S", __file__, "any" if core is None else str(core), until, *command]
+    words = [sys.executable, "-I", "-S", __file__, _sheet(), "any" if core is None else str(core), until, *command]
     # What is installed has its bytecode already, and so must ours: it is written by the first round.
     cached = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(words, env=cached, capture_output=True, check=False, cwd=folder)
@@ -97,24 +115,70 @@ def _once(
     return Cost(**cost)
 
 
-def _measure(core: str, until: str, command: Sequence[str]) -> None:
+_kept = ExitStack()
+
+
+@cache
+def _sheet() -> str:
+    """Make the yardstick's sheet, which is gone with this process."""
+    from inputs import write_xlsx  # noqa: PLC0415 - the small process that measures has none
+
+    folder = _kept.enter_context(tempfile.TemporaryDirectory(prefix="wegly-batch-bench-"))
+    write_xlsx(Path(folder) / "yardstick.xlsx", 2000)
+    return str(Path(folder) / "yardstick.xlsx")
+
+
+class Yardstick:
+    """The speed of the machine while a process runs."""
+
+    def __init__(self, sheet: str = "") -> None:
+        """Be ready to `follow`. `sheet`: its rows; empty: some are made."""
+        self._process: subprocess.Popen[str] | None = None
+        if sys.platform == "linux":
+            words = [sys.executable, str(Path(__file__).with_name("yardstick.py")), sheet or _sheet()]
+            self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self._read()
+
+    def follow(self, process: int) -> None:
+        """Begin to measure where a process runs."""
+        if self._process and self._process.stdin:
+            self._process.stdin.write(f"{process}\n")
+            self._process.stdin.flush()
+
+    def end(self) -> float:
+        """Return the speed since `follow`: below 1, slower than the reference; 1 where it is unknown."""
+        if not self._process:
+            return 1.0
+        if self._process.stdin:
+            self._process.stdin.close()
+        taken = float(self._read())
+        self._process.wait()
+        return _REFERENCE / taken
+
+    def _read(self) -> str:
+        return (self._process.stdout.readline() if self._process and self._process.stdout else "").strip()
+
+
+def _measure(sheet: str, core: str, until: str, command: Sequence[str]) -> None:
     """Run a command, and print its exit code and what it cost, as JSON."""
+    yardstick = Yardstick(sheet)
     if core != "any" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    reached, samples = 0.0, []
+    yardstick.follow(process.pid)
+    reached, reached_at, samples = 0.0, began, []
     ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
     while sys.platform == "linux" and os.waitid(os.P_PID, process.pid, ended) is None:
         spent = _cpu(process.pid)
         samples.append((time.time(), spent))
         if until and not _there(Path(until)):
-            reached = spent
+            reached, reached_at = spent, time.monotonic()
         time.sleep(0.02)
     _, status, used = os.wait4(process.pid, 0)
     kib = used.ru_maxrss // 1024 if sys.platform == "darwin" else used.ru_maxrss
     cost = {"cpu": used.ru_utime + used.ru_stime, "wall": time.monotonic() - began, "mib": kib // 1024}
-    cost |= {"until": reached, "samples": samples}
+    cost |= {"until": reached, "until_wall": reached_at - began, "samples": samples, "speed": yardstick.end()}
     process.returncode = os.waitstatus_to_exitcode(status)
     sys.stdout.write(json.dumps([process.returncode, cost]) + "\n")
 
@@ -133,4 +197,4 @@ def _cpu(process: int) -> float:
 
 
 if __name__ == "__main__":
-    _measure(sys.argv[1], sys.argv[2], sys.argv[3:])
+    _measure(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
