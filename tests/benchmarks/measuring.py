@@ -18,6 +18,7 @@ from statistics import median
 
 __all__ = ["Cost", "Failed", "Yardstick", "measured"]
 
+_PAUSE = "0.1"
 _REFERENCE = 37.4
 """Microseconds of the yardstick's row where pandas + openpyxl read a million rows in 81 s: on the quiet machine of two
 cores by which the promises in seconds were made."""
@@ -72,15 +73,19 @@ def measured(
     core: int | None = None,
     until: str = "",
     folder: Path | None = None,
+    by_turns: Path | None = None,
 ) -> Cost:
     """Run a command some times, with more in its environment. Raises Failed when it ends with a code that is not
     allowed.
 
     `core`: the only one it may use, where the system has a way to say so. `until`: a pattern of files that are not
-    there yet. `folder`: where it runs; None: here.
+    there yet. `folder`: where it runs; None: here. `by_turns`: a sheet that the yardstick reads on half of the one core
+    of both, so that `speed` is sure beside that of others that were measured so.
     """
     more = {**os.environ, **(environment or {})}
-    costs = [_once(command, allowed, more, core=core, until=until, folder=folder) for _ in range(rounds)]
+    yardstick = (str(by_turns), "0") if by_turns else (_sheet(), _PAUSE)
+    core = 0 if by_turns else core
+    costs = [_once(command, allowed, more, yardstick, core=core, until=until, folder=folder) for _ in range(rounds)]
     return Cost(
         cpu=median(each.cpu for each in costs),
         wall=median(each.wall for each in costs),
@@ -96,13 +101,15 @@ def _once(
     command: Sequence[str],
     allowed: Sequence[int],
     environment: Mapping[str, str],
+    yardstick: tuple[str, str],
     *,
     core: int | None,
     until: str,
     folder: Path | None,
 ) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
-    words = [sys.executable, "-I", "-S", __file__, _sheet(), "any" if core is None else str(core), until, *command]
+    where = "any" if core is None else str(core)
+    words = [sys.executable, "-I", "-S", __file__, *yardstick, where, until, *command]
     # What is installed has its bytecode already, and so must ours: it is written by the first round.
     cached = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(words, env=cached, capture_output=True, check=False, cwd=folder)
@@ -131,11 +138,11 @@ def _sheet() -> str:
 class Yardstick:
     """The speed of the machine while a process runs."""
 
-    def __init__(self, sheet: str = "") -> None:
-        """Be ready to `follow`. `sheet`: its rows; empty: some are made."""
+    def __init__(self, sheet: str = "", pause: str = _PAUSE) -> None:
+        """Be ready to `follow`. `sheet`: its rows; empty: some are made. `pause`: seconds between its readings."""
         self._process: subprocess.Popen[str] | None = None
         if sys.platform == "linux":
-            words = [sys.executable, str(Path(__file__).with_name("yardstick.py")), sheet or _sheet()]
+            words = [sys.executable, str(Path(__file__).with_name("yardstick.py")), sheet or _sheet(), pause]
             self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self._read()
 
@@ -159,9 +166,9 @@ class Yardstick:
         return (self._process.stdout.readline() if self._process and self._process.stdout else "").strip()
 
 
-def _measure(sheet: str, core: str, until: str, command: Sequence[str]) -> None:
+def _measure(sheet: str, pause: str, core: str, until: str, command: Sequence[str]) -> None:
     """Run a command, and print its exit code and what it cost, as JSON."""
-    yardstick = Yardstick(sheet)
+    yardstick = Yardstick(sheet, pause)
     if core != "any" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     began = time.monotonic()
@@ -197,4 +204,4 @@ def _cpu(process: int) -> float:
 
 
 if __name__ == "__main__":
-    _measure(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+    _measure(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:])

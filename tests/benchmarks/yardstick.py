@@ -1,10 +1,11 @@
 """How quick the machine is while something runs on it: openpyxl reads some rows of a sheet, on the same core, by turns.
 
-    python tests/benchmarks/yardstick.py SHEET.xlsx
+    python tests/benchmarks/yardstick.py SHEET.xlsx PAUSE
 
 The speed of a shared machine changes from minute to minute, and of two cores that are one core's threads each is slower
 while the other is busy. So seconds alone say little. What runs is followed by process id (the first line of the input),
-and a tenth of a second apart a few rows are read where it ran last. Written at the end: the mean microseconds of a row.
+and a few rows are read where it ran last, PAUSE seconds apart. Without a pause it has half of the core; that is the
+surest (within 1 %), for a process that keeps to one core. Written at the end: the mean microseconds of a row.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from openpyxl import load_workbook
 
 ROWS = 20
 """Rows at a time: they take a millisecond at most. Half a multiple of the sheet's, so that none begins it anew."""
-PAUSE = 0.1
+_UNWATCHED = 100
+"""Readings without a pause after which it looks whether the process still runs: a tenth of a second."""
 _MOST = 3
 """A reading that took more than so many usual ones was interrupted."""
 _CORE = 36
@@ -46,7 +48,7 @@ def _find_core(process: int) -> int | None:
 
 def main() -> None:
     """Say that it is ready, follow a process until it ends or the input does, and write what a row took."""
-    rows = _rows(sys.argv[1])
+    rows, pause = _rows(sys.argv[1]), float(sys.argv[2])
     taken: list[float] = []
 
     def read() -> None:
@@ -64,7 +66,10 @@ def main() -> None:
     while (core := _find_core(process)) is not None and sys.stdin.buffer.raw.read(1) is None:
         os.sched_setaffinity(0, {core})
         read()
-        time.sleep(PAUSE)
+        if pause:
+            time.sleep(pause)
+        for _each in range(0 if pause else _UNWATCHED):
+            read()
     if not taken:
         read()
     usual = median(taken)
