@@ -16,8 +16,10 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
-__all__ = ["Cost", "Failed", "Yardstick", "measured"]
+__all__ = ["UNKNOWN", "Cost", "Failed", "Yardstick", "measured"]
 
+UNKNOWN = 1.0
+"""The machine's speed where no yardstick was beside."""
 _PAUSE = "0.1"
 _REFERENCE = 37.4
 """Microseconds of the yardstick's row where pandas + openpyxl read a million rows in 81 s: on the quiet machine of two
@@ -42,8 +44,8 @@ class Cost:
     """Seconds of CPU until a file was there, where one was waited for (on Linux)."""
     until_wall: float = 0.0
     """The same by the clock."""
-    speed: float = 1.0
-    """How quick the machine was meanwhile, beside the reference (on Linux; elsewhere 1)."""
+    speed: float = UNKNOWN
+    """How quick the machine was meanwhile, beside the reference (on Linux)."""
     samples: Sequence[tuple[float, float]] = ()
     """Of the last round, on Linux: moments by the wall clock, with the seconds of CPU until then."""
 
@@ -153,9 +155,9 @@ class Yardstick:
             self._process.stdin.flush()
 
     def end(self) -> float:
-        """Return the speed since `follow`: below 1, slower than the reference; 1 where it is unknown."""
+        """Return the speed since `follow`: below 1, slower than the reference."""
         if not self._process:
-            return 1.0
+            return UNKNOWN
         if self._process.stdin:
             self._process.stdin.close()
         taken = float(self._read())

@@ -5,7 +5,7 @@
 The speed of a shared machine changes from minute to minute, and of two cores that are one core's threads each is slower
 while the other is busy. So seconds alone say little. What runs is followed by process id (the first line of the input),
 and a few rows are read where it ran last, PAUSE seconds apart. Without a pause it has half of the core; that is the
-surest (within 1 %), for a process that keeps to one core. Written at the end: the mean microseconds of a row.
+surest (within 2 %), for a process that keeps to one core. Written at the end: the mean microseconds of a row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from openpyxl import load_workbook
 ROWS = 20
 """Rows at a time: they take a millisecond at most. Half a multiple of the sheet's, so that none begins it anew."""
 _UNWATCHED = 100
-"""Readings without a pause after which it looks whether the process still runs: a tenth of a second."""
+"""Readings without a pause after which it looks whether the process still runs: a third of a second."""
 _MOST = 3
 """A reading that took more than so many usual ones was interrupted."""
 _CORE = 36
