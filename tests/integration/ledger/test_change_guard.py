@@ -213,7 +213,7 @@ def test_who_was_sent_elsewhere_is_not_sent_from_another_row(office: Office) -> 
 
 def test_a_check_without_a_ledger_takes_a_report_of_many_runs(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their names are looked up while rows above are staged already."""
-    monkeypatch.setattr("batch.app.inputs.staging._AT_ONCE", 10)
+    monkeypatch.setattr("batch.ledger.plan.row_stager._AT_ONCE", 10)
     rows = [f"Ana;11 9{number:04}-1001;success;20260101T000000Z-x-{number:04}" for number in range(60)]
     office.sheet.write_text("\n".join(["Nome;Telefone;wegly_status;wegly_run", *rows, ""]), encoding="utf-8")
     code, summary, err = office.run("--dry-run")
