@@ -59,7 +59,7 @@ class AnswerParser:
             raise httpx.RemoteProtocolError(N_("it changes to another protocol")) from error
         except httptools.HttpParserError as error:
             if not self.is_whole:
-                raise httpx.RemoteProtocolError(str(error)) from error
+                raise httpx.RemoteProtocolError(str(error.__context__ or error)) from error
             self.followed = True
         if self._overhead > LONGEST_HEAD and not self.is_whole:
             raise httpx.RemoteProtocolError(N_("a line of it is too long"))
@@ -98,6 +98,8 @@ class AnswerParser:
         status = self._parser.get_status_code()
         if self.status:
             return
+        if status < 100:  # noqa: PLR2004 - llhttp would take it for informational, and what follows for the answer
+            raise ValueError("Invalid status code")  # as llhttp says it of others
         if status < 200:  # noqa: PLR2004 - informational
             self.headers, self.reason = {}, b""
             return

@@ -156,6 +156,7 @@ def cut(answer: bytes, places: Sequence[int]) -> list[bytes]:
 @example(answer=b"HTTP/1.1 200 OK\r\n\r\nuntil the end", places=[], tunnel=False)
 @example(answer=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", places=[], tunnel=False)
 @example(answer=b"\r\nHTTP/1.1 200 OK\r\n\r\n", places=[1], tunnel=False)
+@example(answer=b"HTTP/1.1 099 x\r\nContent-Length:0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", places=[], tunnel=False)
 @example(answer=b"HTTP/1.1 200 Established\r\nContent-Length: 5\r\n\r\nearly", places=[], tunnel=True)
 def test_answers_are_read_as_h11_reads_them(*, answer: bytes, places: list[int], tunnel: bool) -> None:
     """What both take is the same, but for empty lines behind an answer. Of what h11 refuses, only empty lines before an
