@@ -74,6 +74,8 @@ def test_no_phone_gets_into_a_line_whoever_logs_it(tmp_path: Path) -> None:
         log.error("failed", exc_info=ValueError("11988887777 is no key"), run="20261122T150411Z-a-1b02")
     text = path.read_text("utf-8")
     first, second = map(json.loads, text.splitlines())
+    for line in (first, second):
+        text = text.replace(line["timestamp"], "")  # whose microseconds may have the same digits
     assert "8887" not in text
     assert (first["words"], first["number"], first["ms"]) == ("o contato ** *****-**77", "***********77", 123456)
     assert second["run"] == "20261122T150411Z-a-1b02"
