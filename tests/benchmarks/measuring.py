@@ -1,4 +1,4 @@
-"""What a command costs: CPU and memory of its process and of all that it started; and the machine's speed meanwhile."""
+"""Cost of a command: CPU and memory of its process and of all that it started, and the machine's speed meanwhile."""
 
 from __future__ import annotations
 

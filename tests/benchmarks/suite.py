@@ -139,7 +139,7 @@ class Results:
     lines: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     second: float = 1.0
-    """Of the yardstick to one of the machine by which the promises were made, where it was measured by turns."""
+    """Seconds on the machine by which the promises were made, of one of `Cost.reference` that was measured by turns."""
 
     def add(self, what: str, how: str, cost: Cost, base: Cost | None = None) -> None:
         """A line: CPU, at the reference's speed too, memory, and its ratio to `base`."""

@@ -1,4 +1,4 @@
-"""How quick the machine is while something runs on it: openpyxl reads some rows of a sheet, on the same core, by turns.
+"""Speed of the machine while a process runs on it: openpyxl reads some rows of a sheet, on the same core, by turns.
 
     python tests/benchmarks/yardstick.py SHEET.xlsx PAUSE
 

@@ -118,7 +118,7 @@ LINES_OF_FEATURES = {
     "starts of a lane over all of its workers": 73,
     "rows that were accepted after a run": 27,
     "one cursor for each statement on a server, arrays of a group by rows": 14,
-    "keys looked up while the next rows are read, counts by ranges of rows": 88,
+    "keys looked up while the next rows are read, counts by ranges of rows": 90,
     "a sandbox that ends at once": 16,
     "posts that begin while the next holder of their lane reckons with them, or not at all": 40,
     "requests encoded of those rows alone whose message was not accepted before": 48,

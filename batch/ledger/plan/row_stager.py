@@ -65,15 +65,20 @@ class RowStager:
         self._has_messages: bool | None = None
         """False: nothing can be found. Of the moment of the first look-up."""
 
-    def add(self, rows: Iterable[StagedRow], on_batch: OnBatch) -> None:
-        """Stage rows, of new numbers. `on_batch`: takes them as they are read, some thousands at a time."""
+    def add(self, rows: Iterable[StagedRow], on_batch: OnBatch | None = None) -> None:
+        """Stage rows, of new numbers. All are staged on return.
+
+        `on_batch`: takes them as they are read, some thousands at a time. Raises LedgerFailed, and whatever reading the
+        rows raises.
+        """
         with ThreadPoolExecutor(max_workers=1) as thread:
             begun: tuple[list[StagedRow], Future[None]] | None = None
             for batch in pages(rows, _AT_ONCE):
                 if begun is not None:
                     self._finish(*begun)
                 begun = self._begin(batch, thread)
-                on_batch(batch)
+                if on_batch is not None:
+                    on_batch(batch)
             if begun is not None:
                 self._finish(*begun)
 

@@ -116,7 +116,7 @@ class Staging:
         else:
             self._connection.close()
 
-    def add(self, rows: Iterable[StagedRow], on_batch: OnBatch = len) -> None:
+    def add(self, rows: Iterable[StagedRow], on_batch: OnBatch | None = None) -> None:
         """Stage rows, of new numbers. `on_batch`: takes them as they are read, some thousands at a time."""
         self._stager.add(rows, on_batch)
 

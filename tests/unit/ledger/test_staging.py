@@ -87,7 +87,6 @@ def test_a_row_is_staged_as_it_is_given(ledger: Ledger) -> None:
     """Every value in its column; findings as JSON; the pseudonym of a person only once anything was purged."""
     with ledger.stage(RetryOptions()) as open_one:
         open_one.add(ROWS)
-        open_one.suppress(())  # waits until they are staged
         columns = "row, key, person, hashed, sender, outcome, stands, findings, notes, request_hash, payload"
         origin = "origin_run, origin_sheet, origin_row"
         query = text(f"SELECT {columns}, {origin}, duplicate_of FROM staged ORDER BY row")  # noqa: S608 - ours
@@ -137,7 +136,6 @@ def test_a_row_whose_message_was_accepted_gets_no_request(
     encoded = []
     with ledger.stage(options, lambda values: f"of {values[0]}") as open_one:
         open_one.add(of_values(row, str(row)) for row in range(1, 6))
-        open_one.suppress(())  # waits until they are staged
         query = text("SELECT row, payload, request_hash FROM staged WHERE payload IS NOT NULL ORDER BY row")
         for row, payload, digest in open_one._connection.execute(query):
             assert (payload, digest) == (f"of {row}", hash_request(payload))
