@@ -20,7 +20,6 @@ from batch.ledger.storage.staged_tables import (
     OPTED_OUT,
     MessageLookup,
     StagedRow,
-    keyed,
     put_on_list,
     staged,
     use_keys_of_retries,
@@ -60,7 +59,6 @@ class RowStager:
         self._hash_person = hashes.person if has_purged_data(connection) else None
         self._has_retries = connection.scalar(sa.select(sa.exists().where(messages.c.retry_of.is_not(None))))
         database = database_of(connection)
-        self._insert_keys = database.make_stager(connection, keyed, ("row", "key"))
         self._insert = database.make_stager(connection, staged, *_KINDS)
         self._has_messages: bool | None = None
         """False: nothing can be found. Of the moment of the first look-up."""
@@ -88,9 +86,9 @@ class RowStager:
         rows = use_keys_of_retries(self._connection, rows) if self._has_retries else rows
         if self._has_messages is None:
             self._has_messages = self._connection.scalar(sa.select(sa.exists().where(messages.c.key.is_not(None))))
-        self._insert_keys([(row.row, row.key) for row in rows if row.key] if self._has_messages else [])
+        keys = {row.row: row.key for row in rows if row.key} if self._has_messages else {}
         self._lookup.note_moment(self._connection)
-        return rows, thread.submit(self._lookup.add, self._connection, *_ends(rows))
+        return rows, thread.submit(self._lookup.add, self._connection, keys)
 
     def _finish(self, rows: list[StagedRow], looked_up: Future[None]) -> None:
         """Stage rows once their keys are looked up; those whose message was accepted need no request."""

@@ -40,6 +40,8 @@ class Database(ABC):
     """The file that is all of it; None on a server."""
     takes_sets = False
     """Each statement is a round trip: the writes of a group go in one."""
+    json_items = "json_each"
+    """Function that makes a table of a JSON object: its names (`key`) and values (`value`)."""
     keeps_types = True
     """A column holds values of its own type alone."""
     confirmed: Any = None

@@ -83,6 +83,7 @@ _WITHOUT = {"hide_parameters": True, "pool_pre_ping": True, "use_native_hstore":
 class PostgresServer(LockingServer):
     """A database on a server of PostgreSQL, in a schema of its own."""
 
+    json_items = "json_each_text"
     takes_sets = True
 
     def __init__(self, url: sa.URL) -> None:

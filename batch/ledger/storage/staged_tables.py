@@ -80,15 +80,6 @@ staged = sa.Table(
 it, `hashed_twin` that of the number's other form; null while nothing was ever purged. `stands`: the row stands for its
 key though it is not sent."""
 
-keyed = sa.Table(
-    "keyed",
-    staging_metadata,
-    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("key", sa.String(64), nullable=False),
-    prefixes=["TEMPORARY"],
-)
-"""The keys of staged rows, which are looked up before the rows are staged: most of a second run need no request."""
-
 known = sa.Table(
     "known",
     staging_metadata,
@@ -189,9 +180,11 @@ class MessageLookup:
         if self._version is None:
             self._version = database_of(connection).read_data_version(connection)
 
-    def add(self, connection: sa.Connection, first: int, last: int) -> None:
-        """Look up the keys of rows from `first` to `last` (`keyed`)."""
-        _look_up(connection, keyed, keyed.c.row.between(first, last))
+    def add(self, connection: sa.Connection, keys: Mapping[int, str]) -> None:
+        """Look up keys, by their rows."""
+        items = getattr(sa.func, database_of(connection).json_items)(sa.bindparam("keys", keys, sa.JSON))
+        table = items.table_valued("key", "value")
+        _look_up(connection, sa.select(sa.cast(table.c.key, sa.Integer), *_FOUND.values()), table.c.value)
 
     def find_accepted(self, connection: sa.Connection, first: int, last: int) -> Sequence[int]:
         """Return those of the rows from `first` to `last`, which were looked up, whose message was accepted."""
@@ -217,13 +210,14 @@ class MessageLookup:
         changed = sa.select(staged.c.row).select_from(both).where(is_open, differs)
         connection.execute(sa.insert(doubtful).from_select(["row"], changed))
         connection.execute(sa.delete(known).where(known.c.row.in_(sa.select(doubtful.c.row))))
-        _look_up(connection, staged, staged.c.row.in_(sa.select(doubtful.c.row)))
+        again = sa.select(staged.c.row, *_FOUND.values()).where(staged.c.row.in_(sa.select(doubtful.c.row)))
+        _look_up(connection, again, staged.c.key)
 
 
-def _look_up(connection: sa.Connection, rows: sa.Table, which: sa.ColumnElement[bool]) -> None:
-    found = sa.select(rows.c.row, *_FOUND.values()).join(messages, messages.c.key == rows.c.key).where(which)
-    # Rows that stand out of order may be between others, and are found with these already.
-    connection.execute(insert_new(known).from_select(["row", *_FOUND], found))
+def _look_up(connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnElement[Any]) -> None:
+    """Keep what the query, which begins with rows, finds of the messages of their keys."""
+    found = query.join(messages, messages.c.key == key)
+    connection.execute(sa.insert(known).from_select(["row", *_FOUND], found))
 
 
 def use_known_keys(connection: sa.Connection, rows: list[StagedRow]) -> list[StagedRow]:
