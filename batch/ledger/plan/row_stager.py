@@ -70,7 +70,7 @@ class RowStager:
         rows raises.
         """
         with ThreadPoolExecutor(max_workers=1) as thread:
-            begun: tuple[list[StagedRow], Future[None]] | None = None
+            begun: tuple[list[StagedRow], Future[set[int]]] | None = None
             for batch in pages(rows, _AT_ONCE):
                 if begun is not None:
                     self._finish(*begun)
@@ -80,7 +80,7 @@ class RowStager:
             if begun is not None:
                 self._finish(*begun)
 
-    def _begin(self, rows: list[StagedRow], thread: ThreadPoolExecutor) -> tuple[list[StagedRow], Future[None]]:
+    def _begin(self, rows: list[StagedRow], thread: ThreadPoolExecutor) -> tuple[list[StagedRow], Future[set[int]]]:
         """Begin to look up the keys of rows; return the rows with the keys that count."""
         rows = use_known_keys(self._connection, rows)
         rows = use_keys_of_retries(self._connection, rows) if self._has_retries else rows
@@ -90,10 +90,10 @@ class RowStager:
         self._lookup.note_moment(self._connection)
         return rows, thread.submit(self._lookup.add, self._connection, keys)
 
-    def _finish(self, rows: list[StagedRow], looked_up: Future[None]) -> None:
+    def _finish(self, rows: list[StagedRow], accepted: Future[set[int]]) -> None:
         """Stage rows once their keys are looked up; those whose message was accepted need no request."""
-        looked_up.result()
-        done = () if self._repeats else set(self._lookup.find_accepted(self._connection, *_ends(rows)))
+        found = accepted.result()
+        done = () if self._repeats else found
         for name, people in self._stage(rows, done).items():
             put_on_list(self._connection, name, people)
 
@@ -136,9 +136,3 @@ class RowStager:
                     lists.setdefault(OPTED_OUT, []).append((person, source))
         self._insert(usual, refused, rare)
         return lists
-
-
-def _ends(rows: Sequence[StagedRow]) -> tuple[int, int]:
-    """Return the least and the greatest number of rows."""
-    numbers = [row.row for row in rows]
-    return min(numbers), max(numbers)

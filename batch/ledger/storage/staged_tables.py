@@ -1,6 +1,6 @@
 """Temporary tables of one sheet on its way into the ledger: private to one connection, gone with it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -180,16 +180,17 @@ class MessageLookup:
         if self._version is None:
             self._version = database_of(connection).read_data_version(connection)
 
-    def add(self, connection: sa.Connection, keys: Mapping[int, str]) -> None:
-        """Look up keys, by their rows."""
+    def add(self, connection: sa.Connection, keys: Mapping[int, str]) -> set[int]:
+        """Look up keys, by their rows; return those of the rows whose message was accepted."""
+        if not keys:
+            return set()
         items = getattr(sa.func, database_of(connection).json_items)(sa.bindparam("keys", keys, sa.JSON))
         table = items.table_valued("key", "value")
         _look_up(connection, sa.select(sa.cast(table.c.key, sa.Integer), *_FOUND.values()), table.c.value)
-
-    def find_accepted(self, connection: sa.Connection, first: int, last: int) -> Sequence[int]:
-        """Return those of the rows from `first` to `last`, which were looked up, whose message was accepted."""
-        accepted = (known.c.row.between(first, last), is_one_of(known.c.state, ACCEPTED_STATES))
-        return connection.execute(sa.select(known.c.row).where(*accepted)).scalars().all()
+        # One text, and not thousands of rows: these take the interpreter, for which another thread waits.
+        rows = sa.func.aggregate_strings(sa.cast(known.c.row, sa.Text), ",")
+        accepted = (known.c.row.between(min(keys), max(keys)), is_one_of(known.c.state, ACCEPTED_STATES))
+        return {int(row) for row in (connection.scalar(sa.select(rows).where(*accepted)) or "").split(",") if row}
 
     def refresh(self, connection: sa.Connection, *, endpoint: str, campaign: str) -> None:
         """Bring `known` up to date for a plan of this campaign, unless the ledger certainly did not change.
