@@ -115,8 +115,9 @@ add_language_option(cli)
 
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
-    # A sheet's rows make many objects that soon go: by Python's own 700, a twenty-fifth of a check looked for garbage.
-    gc.set_threshold(10_000)
+    # A batch of rows makes some ten thousand objects that soon go: by Python's own 700, a sixteenth of a check looks for
+    # garbage among them.
+    gc.set_threshold(100_000)
     _open_closed_streams()
     translate_click()
     _escape_unknown_signs()
