@@ -184,9 +184,10 @@ class MessageLookup:
         """Look up keys, by their rows; return those of the rows whose message was accepted."""
         if not keys:
             return set()
-        items = getattr(sa.func, database_of(connection).json_items)(sa.bindparam("keys", keys, sa.JSON))
+        items = getattr(sa.func, database_of(connection).json_items)(sa.bindparam("keys", type_=sa.JSON))
         table = items.table_valued("key", "value")
-        _look_up(connection, sa.select(sa.cast(table.c.key, sa.Integer), *_FOUND.values()), table.c.value)
+        query = sa.select(sa.cast(table.c.key, sa.Integer), *_FOUND.values())
+        _look_up(connection, query, table.c.value, keys=keys)
         # One text, and not thousands of rows: these take the interpreter, for which another thread waits.
         rows = sa.func.aggregate_strings(sa.cast(known.c.row, sa.Text), ",")
         accepted = (known.c.row.between(min(keys), max(keys)), is_one_of(known.c.state, ACCEPTED_STATES))
@@ -215,10 +216,10 @@ class MessageLookup:
         _look_up(connection, again, staged.c.key)
 
 
-def _look_up(connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnElement[Any]) -> None:
-    """Keep what the query, which begins with rows, finds of the messages of their keys."""
+def _look_up(connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnElement[Any], **values: object) -> None:
+    """Keep what the query, which begins with rows, finds of the messages of their keys. `values`: its parameters."""
     found = query.join(messages, messages.c.key == key)
-    connection.execute(sa.insert(known).from_select(["row", *_FOUND], found))
+    connection.execute(sa.insert(known).from_select(["row", *_FOUND], found), values)
 
 
 def use_known_keys(connection: sa.Connection, rows: list[StagedRow]) -> list[StagedRow]:
