@@ -115,8 +115,8 @@ add_language_option(cli)
 
 def main() -> None:
     """The command `wegly-batch`. Ends the process with one of the exit codes of `--help`."""
-    # A batch of rows makes some ten thousand objects that soon go: by Python's own 700, a sixteenth of a check looks for
-    # garbage among them.
+    # A batch of rows makes some ten thousand objects that soon go: by Python's own 700, a sixteenth of a check is spent
+    # in looking for garbage among them.
     gc.set_threshold(100_000)
     _open_closed_streams()
     translate_click()
