@@ -1,10 +1,11 @@
 """Output of `run`, `demo` and `report`, and of a trial."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from textwrap import indent
+from typing import TYPE_CHECKING
 
-from batch.app.runs.finish import FinishedRun, RunReport
-from batch.app.trial import TrialResult
 from batch.cli.output.layout import labelled_lines, outcome_table, run_command, section, step_lines, workers_advice
 from batch.cli.terminal import bold
 from batch.formatting import format_duration, format_moment, format_rate, from_here, to_json
@@ -14,6 +15,10 @@ from batch.model.phone.cells import format_phone
 from batch.model.phrases import fill
 from batch.model.reasons import Finding, Reason, advice, sentence
 from batch.model.runs import Result, SenderRun, StopCause, Tally
+
+if TYPE_CHECKING:  # a check, which sends nothing, loads nothing that does
+    from batch.app.runs.finish import FinishedRun, RunReport
+    from batch.app.trial import TrialResult
 
 _STOPPED = {
     StopCause.INTERRUPTED: N_("Interrupted: what was in flight is finished and recorded."),

@@ -528,6 +528,21 @@ def test_help_answers_without_the_libraries() -> None:
     assert "Exit codes" in done.stdout
 
 
+def test_a_check_starts_without_what_sends(desk: Desk) -> None:
+    """`check` imports neither httpx nor h11: it sends nothing, and is typed more often than any other command."""
+    ledger = f"sqlite:///{(desk.folder / 'none').as_posix()}"
+    words = ["wegly-batch", "check", str(desk.sheet), "-c", str(desk.campaign), "--ledger", ledger, "--json"]
+    program = (
+        f"import sys; sys.argv = {words!r}\n"
+        "from batch.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('SENDING', sorted({'httpx', 'h11', 'batch.pool'} & set(sys.modules)), 'batch.app.check' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert '"to_send"' in done.stdout
+    assert "SENDING [] True" in done.stdout
+
+
 def test_every_command_explains_itself(desk: Desk) -> None:
     """Each has a help text that says what it does."""
     for name in ("demo", "inspect", "check", "run", "report", "runs", "sandbox"):
