@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
-__all__ = ["UNKNOWN", "Cost", "Failed", "Yardstick", "measured"]
+__all__ = ["UNKNOWN", "Cost", "Failed", "Yardstick", "measured", "medians"]
 
 UNKNOWN = 1.0
 """The machine's speed where no yardstick was beside."""
@@ -87,7 +87,13 @@ def measured(
     more = {**os.environ, **(environment or {})}
     yardstick = (str(by_turns), "0") if by_turns else (_sheet(), _PAUSE)
     core = 0 if by_turns else core
-    costs = [_once(command, allowed, more, yardstick, core=core, until=until, folder=folder) for _ in range(rounds)]
+    return medians(
+        [_once(command, allowed, more, yardstick, core=core, until=until, folder=folder) for _ in range(rounds)]
+    )
+
+
+def medians(costs: Sequence[Cost]) -> Cost:
+    """Return the medians of rounds, and the most memory of them."""
     return Cost(
         cpu=median(each.cpu for each in costs),
         wall=median(each.wall for each in costs),
