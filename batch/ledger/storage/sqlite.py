@@ -31,7 +31,7 @@ _CLAIMS_CACHE = "PRAGMA cache_size=-16384"
 _SMALL_CACHE = "PRAGMA cache_size=-2000"  # SQLite's own: what it sorts in so much fits in a core's cache
 _STAGING_PAGES = "PRAGMA temp.page_size=65536"  # a staged row has half a kB, and all are read again by each rule
 _BACKUP_BUSY_SECONDS = 30
-_OLDEST_SQLITE = (3, 35, 0)  # RETURNING
+_OLDEST_SQLITE = (3, 35, 0)  # RETURNING; its JSON functions are a part since 3.38, and distributions had them before
 
 
 class SqliteFile(Database):
