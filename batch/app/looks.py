@@ -136,7 +136,13 @@ class LookPass:
                 await reader.aclose()
 
         readers = min(_MOST_READERS, max(1, ceil(self._rate * _READERS_PER_RATE)), len(self._chats))
-        await asyncio.gather(*(read() for _ in range(readers)))
+        reading = [asyncio.create_task(read()) for _ in range(readers)]
+        try:
+            await asyncio.gather(*reading)
+        finally:  # one that fails leaves no other at work
+            for task in reading:
+                task.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
 
     def _note(self, chat: Sequence[FollowedMessage], read: Timeline | TimelineFailure) -> None:
         if isinstance(read, TimelineFailure):
