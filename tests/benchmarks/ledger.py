@@ -38,6 +38,10 @@ from batch.model.runs import Run
 
 T = TypeVar("T")
 ENDPOINT = "http://127.0.0.1:9"
+NOTHING_LEFT = "Nothing is left to send."
+"""What a run says on a terminal as soon as it knows; it has drawn a bar then, of a sheet that takes a second to read.
+"""
+_WITH_BAR = ("--lang", "en")
 _FINISHED = """
 UPDATE messages SET state = 'success', payload = NULL, attempts = 1, run = ?, chat_id = lower(hex(randomblob(16))),
   findings = '[["created", {}]]', sent_at = 1773230400000000 + rowid * 1000, duration_ms = 180, http_status = 200
@@ -98,28 +102,29 @@ def again(folder: Path, rows: int, rounds: int = 1) -> Cost:
 
 
 def second_run(folder: Path, rows: int, rounds: int = 1) -> Cost:
-    """What a second run costs, and what it cost (`until`) when its plan was written: its log begins then. Counts and
-    report come after it. The round is returned whose plan stood after the median of the clock, at the reference's
-    speed; each finds no report that stands."""
+    """What a second run costs, when its terminal said that nothing is left, and what it cost (`until`) when its plan
+    was written: its log begins then. Counts and report come after it. The round of some is returned whose plan stood
+    after the median of the clock, at the reference's speed; each finds no report that stands."""
     finished(folder, rows)
     found = []
     for _ in range(rounds):
         shutil.rmtree(folder / "reports", ignore_errors=True)
-        found.append(measured(_run_command(folder), rounds=1, until=str(folder / "reports" / "*" / "run.log")))
+        until = str(folder / "reports" / "*" / "run.log")
+        found.append(measured(_run_command(folder, *_WITH_BAR), rounds=1, until=until, says=NOTHING_LEFT))
     return sorted(found, key=lambda cost: cost.until_wall * cost.speed)[rounds // 2]
 
 
 def idle_run(folder: Path) -> Cost:
     """What a run costs after that one: nothing has changed, and its report stands."""
-    return measured(_run_command(folder), rounds=1)
+    return measured(_run_command(folder, "--json"), rounds=1)
 
 
-def _run_command(folder: Path) -> list[str]:
+def _run_command(folder: Path, *more: str) -> list[str]:
     """Return the command for the sheet that `finished` made in a folder."""
     token = folder / "token"
     token.touch(mode=0o600)
     token.write_text("of-nobody-000000", encoding="utf-8")
-    command = [sys.executable, "-m", "batch", "run", str(folder / "contacts.csv"), "--yes", "--json"]
+    command = [sys.executable, "-m", "batch", "run", str(folder / "contacts.csv"), "--yes", *more]
     command += ["-c", str(folder / "campaign.toml"), "--ledger", f"sqlite:///{folder / 'ledger.sqlite3'}"]
     return [*command, "--base-url", ENDPOINT, "--token-file", str(token), "--reports", str(folder / "reports")]
 

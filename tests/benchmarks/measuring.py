@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,8 @@ class Cost:
     """Seconds of CPU until a file was there, where one was waited for (on Linux)."""
     until_wall: float = 0.0
     """The same by the clock."""
+    said_wall: float = math.nan
+    """Seconds of the clock until a text stood on its terminal; NaN where none was waited for, or none came."""
     speed: float = UNKNOWN
     """How quick the machine was meanwhile, beside the reference (on Linux)."""
     samples: Sequence[tuple[float, float]] = ()
@@ -74,6 +76,7 @@ def measured(
     environment: Mapping[str, str] | None = None,
     core: int | None = None,
     until: str = "",
+    says: str = "",
     folder: Path | None = None,
     by_turns: Path | None = None,
 ) -> Cost:
@@ -81,15 +84,15 @@ def measured(
     allowed.
 
     `core`: the only one it may use, where the system has a way to say so. `until`: a pattern of files that are not
-    there yet. `folder`: where it runs; None: here. `by_turns`: a sheet that the yardstick reads on half of the one core
-    of both, so that `speed` is sure beside that of others that were measured so.
+    there yet. `says`: a text that is waited for on its terminal, which it has then. `folder`: where it runs; None:
+    here. `by_turns`: a sheet that the yardstick reads on half of the one core of both, so that `speed` is sure beside
+    that of others that were measured so.
     """
     more = {**os.environ, **(environment or {})}
     yardstick = (str(by_turns), "0") if by_turns else (_sheet(), _PAUSE)
     core = 0 if by_turns else core
-    return medians(
-        [_once(command, allowed, more, yardstick, core=core, until=until, folder=folder) for _ in range(rounds)]
-    )
+    waits = (until, says)
+    return medians([_once(command, allowed, more, yardstick, waits, core=core, folder=folder) for _ in range(rounds)])
 
 
 def medians(costs: Sequence[Cost]) -> Cost:
@@ -100,6 +103,7 @@ def medians(costs: Sequence[Cost]) -> Cost:
         mib=max(each.mib for each in costs),
         until=median(each.until for each in costs),
         until_wall=median(each.until_wall for each in costs),
+        said_wall=median(each.said_wall for each in costs),
         speed=median(each.speed for each in costs),
         samples=costs[-1].samples,
     )
@@ -110,14 +114,14 @@ def _once(
     allowed: Sequence[int],
     environment: Mapping[str, str],
     yardstick: tuple[str, str],
+    waits: tuple[str, str],
     *,
     core: int | None,
-    until: str,
     folder: Path | None,
 ) -> Cost:
     # By a small process of its own: what is measured begins with the memory of who starts it.
     where = "any" if core is None else str(core)
-    words = [sys.executable, "-I", "-S", __file__, *yardstick, where, until, *command]
+    words = [sys.executable, "-I", "-S", __file__, *yardstick, where, *waits, *command]
     # What is installed has its bytecode already, and so must ours: it is written by the first round.
     cached = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(words, env=cached, capture_output=True, check=False, cwd=folder)
@@ -174,13 +178,34 @@ class Yardstick:
         return (self._process.stdout.readline() if self._process and self._process.stdout else "").strip()
 
 
-def _measure(sheet: str, pause: str, core: str, until: str, command: Sequence[str]) -> None:
-    """Run a command, and print its exit code and what it cost, as JSON."""
+class _Terminal:
+    """A terminal on which a command says something; none where nothing is waited for."""
+
+    def __init__(self, says: str) -> None:
+        self._says = says
+        self._text = ""
+        self._ours, self.theirs = os.openpty() if says else (-1, subprocess.DEVNULL)
+        if says:
+            os.set_blocking(self._ours, False)
+
+    def has_said(self) -> bool:
+        """Return whether the text is there by now. Its other side never waits for a reader."""
+        if self._says:
+            with suppress(OSError):  # nothing new
+                while more := os.read(self._ours, 1 << 16):
+                    self._text += more.decode(errors="replace")
+        return bool(self._says) and self._says in self._text
+
+
+def _measure(words: Sequence[str]) -> None:
+    """Run the command of `_once`'s words, and print its exit code and what it cost, as JSON."""
+    sheet, pause, core, until, says, *command = words
     yardstick = Yardstick(sheet, pause)
     if core != "any" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    terminal, said_at = _Terminal(says), math.nan
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal.theirs if says else None)
     yardstick.follow(process.pid)
     reached, reached_at, samples = 0.0, began, []
     ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -189,11 +214,14 @@ def _measure(sheet: str, pause: str, core: str, until: str, command: Sequence[st
         samples.append((time.time(), spent))
         if until and not _there(Path(until)):
             reached, reached_at = spent, time.monotonic()
+        if terminal.has_said() and math.isnan(said_at):
+            said_at = time.monotonic()
         time.sleep(0.02)
     _, status, used = os.wait4(process.pid, 0)
     kib = used.ru_maxrss // 1024 if sys.platform == "darwin" else used.ru_maxrss
     cost = {"cpu": used.ru_utime + used.ru_stime, "wall": time.monotonic() - began, "mib": kib // 1024}
     cost |= {"until": reached, "until_wall": reached_at - began, "samples": samples, "speed": yardstick.end()}
+    cost["said_wall"] = said_at - began
     process.returncode = os.waitstatus_to_exitcode(status)
     sys.stdout.write(json.dumps([process.returncode, cost]) + "\n")
 
@@ -212,4 +240,4 @@ def _cpu(process: int) -> float:
 
 
 if __name__ == "__main__":
-    _measure(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:])
+    _measure(sys.argv[1:])

@@ -160,12 +160,12 @@ def compare(
 ) -> list[tuple[float, float, float]]:
     """Return what a row costs here and there, in milliseconds of CPU, and the ratio, as medians of rounds in turn.
 
-    Twice: of whole runs, and while they send.
+    Twice: of whole runs, and while they send. At the reference's speed: it changes between two turns of a round.
     """
     scene = {"latency": latency, "one_core": one_core, "senders": senders}
     rounds_of = [[measure(rate, seconds, **scene, checkout=each) for each in (None, against)] for _ in range(rounds)]
     found = []
-    for cost in (lambda run: 1000 * run.cost.cpu / run.rows, lambda run: run.sending):
+    for cost in (lambda run: 1000 * run.cost.reference / run.rows, lambda run: run.sending * run.cost.speed):
         pairs = [[cost(run) for run in pair] for pair in rounds_of]
         here, there = (median(each) for each in zip(*pairs, strict=True))
         found.append((here, there, median(ours / theirs for ours, theirs in pairs)))
