@@ -128,6 +128,7 @@ LINES_OF_FEATURES = {
     "next steps of a report that stands, rows to fix that no retry.xlsx has": 26,
     "slots and moments handed out in lines, with a timer to a line": 67,
     "a bar while a large sheet is read, and that nothing is left to send": 99,
+    "a check that loads nothing that sends, readers of looks that end with the first that fails": 6,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350
