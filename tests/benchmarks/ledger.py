@@ -41,7 +41,6 @@ ENDPOINT = "http://127.0.0.1:9"
 NOTHING_LEFT = "Nothing is left to send."
 """What a run says on a terminal as soon as it knows; it has drawn a bar then, of a sheet that takes a second to read.
 """
-_WITH_BAR = ("--lang", "en")
 _FINISHED = """
 UPDATE messages SET state = 'success', payload = NULL, attempts = 1, run = ?, chat_id = lower(hex(randomblob(16))),
   findings = '[["created", {}]]', sent_at = 1773230400000000 + rowid * 1000, duration_ms = 180, http_status = 200
@@ -110,7 +109,7 @@ def second_run(folder: Path, rows: int, rounds: int = 1) -> Cost:
     for _ in range(rounds):
         shutil.rmtree(folder / "reports", ignore_errors=True)
         until = str(folder / "reports" / "*" / "run.log")
-        found.append(measured(_run_command(folder, *_WITH_BAR), rounds=1, until=until, says=NOTHING_LEFT))
+        found.append(measured(_run_command(folder, "--lang", "en"), rounds=1, until=until, says=NOTHING_LEFT))
     return sorted(found, key=lambda cost: cost.until_wall * cost.speed)[rounds // 2]
 
 

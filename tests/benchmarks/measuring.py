@@ -184,7 +184,7 @@ class _Terminal:
     def __init__(self, says: str) -> None:
         self._says = says
         self._text = ""
-        self._ours, self.theirs = os.openpty() if says else (-1, subprocess.DEVNULL)
+        self._ours, self.theirs = os.openpty() if says else (-1, None)
         if says:
             os.set_blocking(self._ours, False)
 
@@ -205,7 +205,7 @@ def _measure(words: Sequence[str]) -> None:
         os.sched_setaffinity(0, {int(core)})
     began = time.monotonic()
     terminal, said_at = _Terminal(says), math.nan
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal.theirs if says else None)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal.theirs)
     yardstick.follow(process.pid)
     reached, reached_at, samples = 0.0, began, []
     ended = os.WEXITED | os.WNOHANG | os.WNOWAIT

@@ -39,7 +39,7 @@ def message(chat_id: str) -> FollowedMessage:
 
 
 class Reader:
-    """Its ledger fails at one chat while it waits for the answer about another."""
+    """A reader in place of `ChatsReader`: the first chat is never answered, and the ledger fails at the second."""
 
     def __init__(self, waiting: list[str]) -> None:
         self._waiting = waiting
