@@ -29,7 +29,7 @@ _Result = TypeVar("_Result")
 def attempt(work: Callable[[], _Result]) -> _Result | Exception:
     """Return the result of `work`, or what it raised, a defect or the lack of memory included.
 
-    The one place that catches everything: whatever a report meets must not hide what was sent.
+    For reports and damaged ledgers: whatever they meet must not hide what was sent.
     """
     try:
         return work()
