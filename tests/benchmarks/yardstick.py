@@ -5,7 +5,8 @@
 The speed of a shared machine changes from minute to minute, and of two cores that are one core's threads each is slower
 while the other is busy. So seconds alone say little. What runs is followed by process id (the first line of the input),
 and a few rows are read where it ran last, PAUSE seconds apart. Without a pause it has half of the core; that is the
-surest (within 2 %), for a process that keeps to one core. Written at the end: the mean microseconds of a row.
+surest (within 2 %), for a process that keeps to one core and little in its caches. Written at the end: the mean
+microseconds of a row.
 """
 
 from __future__ import annotations
