@@ -21,14 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batch.app.check import Check, summarise
-from batch.app.inputs.campaign_sheet import (
-    Choices,
-    describe_run,
-    keep_campaign,
-    open_campaign_sheet,
-    reading_of,
-    report_language,
-)
+from batch.app.inputs.campaign_sheet import Choices, describe_run, keep_options, open_campaign_sheet, report_language
 from batch.app.inputs.change_guard import hold_ledger, note_stamp, refuse_changes, traits_of
 from batch.app.inputs.recipient_lists import open_lists
 from batch.app.inputs.staging import StagedSheet, refuse_missing_rows, stage_sheet, utc_now
@@ -47,7 +40,7 @@ from batch.ledger import Ledger, Owner, StagedRow, sender_lock
 from batch.model.contact_limits import ContactLimits
 from batch.model.delivery import SAMPLE_AFTER
 from batch.model.messages import is_loopback
-from batch.model.runs import CLEAN_REPORT, KEYED_ORIGINS, SUBMITTED, TEMPLATE, Run, StopCause
+from batch.model.runs import TEMPLATE, Run, StopCause
 from batch.model.sheets import limits_for
 from batch.pool import NOTHING_SENT, Pool, PoolResult, StopSignal, precise_loop, stop_on_signals
 from batch.spool import Spool
@@ -234,14 +227,13 @@ class SheetRun:
                 self._settings = settings = replace(settings, wait=True)
             elif opens is not None and not is_changed and (standing := self._find_standing(ledger, check)):
                 return standing
-            options, folder = reading_of(campaign, source.sheet.info), str(self._folder.path)
-            marks = {KEYED_ORIGINS: True, CLEAN_REPORT: settings.clean_report, SUBMITTED: submit is not None}
-            options |= {name: "yes" for name, is_so in marks.items() if is_so}
-            options |= {TEMPLATE: traits_of(campaign).template, **keep_campaign(campaign)}
+            folder, traits = str(self._folder.path), traits_of(campaign)
+            options = keep_options(source, settings, self._choices, submitted=submit is not None)
+            options[TEMPLATE] = traits.template
             sheet = self._keep_sheet() if self._choices.is_frame else self.sheet
             run = describe_run(name, sheet, source, settings, started, sheet_options=options, report_dir=folder)
             also = partial(submit, ledger, run, check) if submit is not None and check.to_send else None
-            staged.staging.plan(run, owner, traits_of(campaign), also)
+            staged.staging.plan(run, owner, traits, also)
         self._folder.keep(copy=also is not None)
         return PlannedRun(run=run, owner=owner, ledger=ledger, source=source, check=check, folder=self._folder.path)
 

@@ -11,6 +11,7 @@ from batch.chats import Token, parse_endpoint
 from batch.errors import SettingsError
 from batch.i18n import _, describe_os_error
 from batch.model.messages import DEFAULT_BASE_URL
+from batch.model.runs import USUAL_REPORTS
 
 if TYPE_CHECKING:
     from batch.pool import PoolSettings
@@ -33,7 +34,7 @@ class Settings:
     """Sent as `Origin` and `Referer`, for a token with an allowed domain."""
     ledger: str | None = None
     """URL of the ledger; None is the user's own."""
-    reports: Path = Path("reports")
+    reports: Path = Path(USUAL_REPORTS)
     rate: float | None = None
     """Starts a second."""
     concurrency: int | None = None

@@ -15,6 +15,7 @@ from batch.app.settings import Settings, parse_rate
 from batch.cli.help_i18n import language_option
 from batch.formatting import quote_path
 from batch.i18n import _
+from batch.model.runs import USUAL_REPORTS
 from batch.model.sheets import openable_path, parse_encoding, parse_ranges
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -204,7 +205,12 @@ _SHARED: Mapping[str, Callable[[Any], Any]] = {
     ),
     "read-timeout": timeout_option("How long an answer may take; later the row is one to decide (unknown)."),
     "reports": lasting_option(
-        "--reports", type=SHEET, default="reports", show_default=True, metavar="DIR", help="Where reports are written."
+        "--reports",
+        type=SHEET,
+        default=USUAL_REPORTS,
+        show_default=True,
+        metavar="DIR",
+        help="Where reports are written.",
     ),
     "retry-errors": click.option(
         "--retry-errors", is_flag=True, help="Count rows that the API refused as messages to send again."

@@ -14,9 +14,13 @@ from batch.model.reasons import Finding
 
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z0-9-]*-[0-9a-f]{4}")
 """Names of runs, of their folders too; the middle is the campaign's slug."""
+USUAL_REPORTS = "reports"
+"""Folder of reports where none is named, in the current one."""
 KEYED_ORIGINS, CLEAN_REPORT, SUBMITTED = "keyed_origins", "clean_report", "submitted"
 TEMPLATE, PRICE, CURRENCY, CAMPAIGN_FILE, BODY = "template", "price", "currency", "campaign_file", "body"
-"""Entries of `Run.sheet_options`; those of the campaign are there for reports that are written without it."""
+ONLY_ALLOWED, CHOSEN_ENCODING = "only_allowed", "chosen_encoding"
+"""Entries of `Run.sheet_options`; those of the campaign are there for reports that are written without it, the last for
+commands that a report tells: without them these would send to others, or read another text."""
 
 
 class StopCause(StrEnum):

@@ -115,8 +115,9 @@ def test_the_first_screen_tells_what_to_do(show: Open, usual: Path) -> None:
     expect(page.locator(".lead")).to_contain_text("60 messages would be sent")
     commands = page.locator(".step code").all_inner_texts()
     assert "--wrong-rows" in commands[0]
-    ledger = f"--ledger sqlite:///{usual.parent.parent / 'ledger.sqlite3'}"
-    assert commands[1] == f"wegly-batch run {usual.parent.parent / 'contatos.csv'} {ledger}"
+    folder = usual.parent.parent
+    places = f"--reports {folder} --ledger sqlite:///{folder / 'ledger.sqlite3'}"
+    assert commands[1] == f"wegly-batch run {folder / 'contatos.csv'} {places}"
 
 
 def test_what_to_fix_is_grouped_and_leads_to_its_rows(show: Open, usual: Path) -> None:

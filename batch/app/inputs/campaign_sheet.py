@@ -35,7 +35,18 @@ from batch.model.messages import (
 from batch.model.outcomes import Outcome
 from batch.model.phone.digits import twin_of
 from batch.model.reasons import Finding, Reason, advice, sentence
-from batch.model.runs import BODY, CAMPAIGN_FILE, CURRENCY, PRICE, Run
+from batch.model.runs import (
+    BODY,
+    CAMPAIGN_FILE,
+    CHOSEN_ENCODING,
+    CLEAN_REPORT,
+    CURRENCY,
+    KEYED_ORIGINS,
+    ONLY_ALLOWED,
+    PRICE,
+    SUBMITTED,
+    Run,
+)
 from batch.model.sheets import SheetInfo, SheetRow, limits_for
 
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -263,11 +274,21 @@ def reading_of(campaign: Campaign, info: SheetInfo) -> dict[str, str]:
     return {name: str(value) for name, value in options.items() if value is not None}
 
 
-def keep_campaign(campaign: Campaign) -> dict[str, str]:
-    """Return what `Run.sheet_options` keeps of a campaign, for reports that are written without it."""
-    kept = {CAMPAIGN_FILE: str(campaign.path.absolute()), BODY: hash_body(campaign)}
-    prices = campaign.prices
-    return kept | ({PRICE: str(prices.per_message), CURRENCY: prices.currency} if prices else {})
+def keep_options(source: CampaignSheet, settings: Settings, choices: Choices, *, submitted: bool) -> dict[str, str]:
+    """Return what `Run.sheet_options` keeps: how the sheet was read, and what reports need without its campaign."""
+    campaign, prices, only = source.campaign, source.campaign.prices, settings.only_allowed
+    kept = {
+        KEYED_ORIGINS: "yes",
+        CLEAN_REPORT: "yes" if settings.clean_report else None,
+        SUBMITTED: "yes" if submitted else None,
+        CAMPAIGN_FILE: str(campaign.path.absolute()),
+        BODY: hash_body(campaign),
+        PRICE: str(prices.per_message) if prices else None,
+        CURRENCY: prices.currency if prices else None,
+        ONLY_ALLOWED: str(only.absolute()) if only else None,
+        CHOSEN_ENCODING: choices.encoding,
+    }
+    return reading_of(campaign, source.sheet.info) | {name: value for name, value in kept.items() if value is not None}
 
 
 def report_language(campaign: Campaign, settings: Settings) -> str:

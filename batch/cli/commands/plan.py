@@ -8,7 +8,7 @@ import click
 from batch.app.inputs.input_files import find_campaign
 from batch.app.plan import make_plan
 from batch.cli.help_i18n import TranslatedCommand
-from batch.cli.options import SHEET, choices_from, settings_from, shared_options
+from batch.cli.options import SHEET, choices_from, repeat_typed, settings_from, shared_options
 from batch.cli.output.layout import labelled_lines, outcome_table
 from batch.cli.terminal import echo, show
 from batch.formatting import format_messages, quote_path, to_json
@@ -33,7 +33,8 @@ def command(*, sheet: Path, campaign: Path | None, out: Path, as_json: bool, **o
     planned = make_plan(sheet, campaign, out, settings, choices_from(options))
     code = planned.check.exit_code
     paths = f"{quote_path(sheet)} -c {quote_path(campaign)} --plan {quote_path(out)}"
-    more = command_options(planned.check.endpoint, planned.check.ledger_option, "base-url", "ledger")
+    more = repeat_typed("only_allowed", "encoding", "retry_errors")
+    more += command_options(planned.check.endpoint, planned.check.ledger_option, "base-url", "ledger")
     if as_json:
         result = {"plan": out, "messages": planned.messages, "hash": planned.hash, "exit_code": code}
         echo(to_json(result))

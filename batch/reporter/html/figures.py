@@ -14,7 +14,7 @@ from batch.formatting import format_exact_duration, from_here, quote_path
 from batch.i18n import _, current_language, decimal, ngettext, number
 from batch.model.messages import command_options
 from batch.model.outcomes import Outcome
-from batch.model.runs import CAMPAIGN_FILE, NextStep, Run, Tally
+from batch.model.runs import CAMPAIGN_FILE, CHOSEN_ENCODING, ONLY_ALLOWED, USUAL_REPORTS, NextStep, Run, Tally
 from batch.reporter.html.text import local_moment, rate_text
 from batch.reporter.rows import ReportInputs
 from batch.reporter.rows_to_correct import is_to_correct
@@ -196,7 +196,8 @@ def _fix(inputs: ReportInputs, rows: int, retry: Path | None, book: Path | None)
             "Nothing was sent to these. Correct {n} of them in {file}, save it, and run it like a sheet; {report} says "
             "what to do about the others."
         )
-    commands = ((f"wegly-batch {inputs.run.command} {_place(retry)}{_options(inputs.run)}", ""),)
+    run = inputs.run
+    commands = ((f"wegly-batch {run.command} {_place(retry)}{_chosen(run)}{_options(run)}", ""),)
     yield NextStep(
         outcome=Outcome.ERROR,
         title=title,
@@ -255,7 +256,7 @@ def command_again(run: Run, verb: str = "") -> str:
     """Return the command that sends what is left of a run's sheet, or another one (`verb`) about the same."""
     campaign, sheet = run.sheet_options.get(CAMPAIGN_FILE), Path(run.sheet_path)
     named = f" -c {_place(Path(campaign))}" if campaign and Path(campaign) != sheet.with_suffix(".toml") else ""
-    return f"wegly-batch {verb or run.command} {_place(sheet)}{named}{_options(run)}"
+    return f"wegly-batch {verb or run.command} {_place(sheet)}{named}{_chosen(run)}{_options(run)}"
 
 
 def _look(inputs: ReportInputs) -> Iterator[NextStep]:
@@ -265,6 +266,18 @@ def _look(inputs: ReportInputs) -> Iterator[NextStep]:
         yield NextStep(
             outcome=Outcome.SUCCESS, title=_("See what arrived"), words=words, commands=((command, ""),), is_slim=True
         )
+
+
+def _chosen(run: Run) -> str:
+    """Return the options of a run without which the next one would send to others, or put its report elsewhere."""
+    only, encoding = run.sheet_options.get(ONLY_ALLOWED), run.sheet_options.get(CHOSEN_ENCODING)
+    reports = _place(Path(run.report_dir).parent) if run.report_dir else USUAL_REPORTS
+    values = {
+        "only-allowed": _place(Path(only)) if only else None,
+        "encoding": encoding,
+        "reports": reports if reports != USUAL_REPORTS else None,
+    }
+    return "".join(f" --{name} {value}" for name, value in values.items() if value)
 
 
 def _options(run: Run, *only: str) -> str:

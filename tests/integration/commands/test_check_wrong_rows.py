@@ -83,6 +83,14 @@ def test_before_the_first_run_the_wrong_rows_are_corrected_and_sent(office: Offi
     assert office.sent() == dict.fromkeys(map(person, [*phones(2), f"11 {NO_AREA_CODE}"]), 1)
 
 
+def test_the_command_for_wrong_rows_repeats_who_is_allowed(office: Office) -> None:
+    """A corrected row goes to nobody else."""
+    allowed, file = office.write("equipe.csv", "Telefone\n11 97001-2001\n"), office.folder / "corrigir.xlsx"
+    more = ("-c", office.campaign(), "--only-allowed", allowed, "--reports", office.folder / "entregas")
+    _, out, _ = check(office, office.sheet([NO_AREA_CODE]), *more, "--wrong-rows", file)
+    assert f"  wegly-batch run {file} --only-allowed {allowed} --reports {office.folder / 'entregas'} --base-url" in out
+
+
 def test_it_finds_its_campaign_from_another_folder(office: Office) -> None:
     """Wherever both are, and however the campaign is called; moved alone, the file asks for -c."""
     (office.folder / "listas").mkdir()

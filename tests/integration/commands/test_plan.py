@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from office import CREATED, Office, person, phones
 from rights import is_private
+from systems import split_command
 
 from batch.app.check import check
 from batch.app.inputs.campaign_sheet import Choices
@@ -95,6 +96,19 @@ def test_the_hash_is_printed_and_is_that_of_the_file(office: Office, sheet: Path
     code, said, _ = office.type(*words, "--json")
     expected = {"plan": str(out), "messages": 3, "hash": content(out)["hash"], "exit_code": 0}
     assert (code, json.loads(said)) == (0, expected)
+
+
+def test_the_command_sends_what_the_plan_has(office: Office, campaign: Path) -> None:
+    """A row that the API refused is in a plan of `--retry-errors`, and the run that is named tries it too."""
+    sheet, out = office.sheet(["11 97001-0422", *phones(1)]), office.folder / "plan.json"
+    office.run(sheet, campaign, "--limit", "1")
+    words = ("plan", sheet, "-c", campaign, "--out", out, "--base-url", office.sandbox.url, "--encoding", "utf-8")
+    _, said, _ = office.type(*words, "--retry-errors")
+    before = len(office.sandbox.log.received)
+    (line,) = [line for line in said.splitlines() if "wegly-batch run" in line]
+    code, _, err = office.type(*split_command(line[line.index("wegly-batch") :])[1:])
+    assert (code, len(office.sandbox.log.received) - before) == (3, 2), err
+    assert " --encoding utf-8 --retry-errors --base-url " in line
 
 
 def test_a_plan_that_cannot_be_written_is_told(office: Office, sheet: Path, campaign: Path) -> None:

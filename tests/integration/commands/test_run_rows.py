@@ -8,6 +8,9 @@ import time
 
 import pytest
 from office import CREATED, Office, person, phones
+from systems import split_command
+
+from batch.formatting import from_here, quote_path
 
 pytestmark = pytest.mark.usefixtures("plain_reports")
 
@@ -88,3 +91,19 @@ def test_nobody_but_the_allowed_is_messaged(office: Office) -> None:
     assert (ran.code, ran.rows) == (0, [skipped, CREATED, skipped])
     assert "equipe.csv" in ran.message(2)
     assert office.sent() == {person(phones(3)[1]): 1}
+
+
+def test_the_next_command_repeats_who_is_allowed(office: Office) -> None:
+    """What waits goes to nobody else, and its report beside the first; a correction does so too."""
+    allowed = office.write("equipe.csv", "Telefone\n" + "\n".join(phones(2)) + "\n")
+    reports = office.folder / "entregas"
+    office.sheet([*phones(3), "11 97001"])
+    more = ("--only-allowed", allowed, "--limit", "1", "--reports", reports, "--encoding", "utf-8")
+    code, out, err = office.type(*office.command(office.folder / "contatos.csv", office.campaign(), *more))
+    correct, go_on = [line for line in (out + err).splitlines() if line.startswith("    wegly-batch run ")]
+    only, folder = (quote_path(from_here(each)) for each in (allowed, reports))
+    for each in (correct, go_on):
+        assert f" --only-allowed {only} --encoding utf-8 --reports {folder} --base-url " in each
+    code, out, err = office.type(*split_command(go_on)[1:])
+    assert (code, len(list(reports.glob("*/results.csv")))) == (3, 2), err
+    assert office.sent() == {person(phone): 1 for phone in phones(2)}
