@@ -31,7 +31,7 @@ def _messages_to_one_person_may_follow(request: pytest.FixtureRequest, monkeypat
 def plain_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run writes neither its workbook nor its page, for tests that read neither: they take a third of its time."""
     monkeypatch.setattr(report, "_write_workbook", lambda folder, _inputs, name: (folder / name, ()))
-    monkeypatch.setattr(report, "write_html", lambda path, _inputs: path)
+    monkeypatch.setattr(report, "write_html", lambda path, _inputs, _files: path)
 
 
 @pytest.fixture
