@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["HAS_STAMPS", "RequestReader", "StampedSocket", "receive", "stamp_arrivals"]
+__all__ = ["HAS_STAMPS", "RequestReader", "StampedSocket", "await_stamps", "receive", "stamp_arrivals"]
 
 HAS_STAMPS = sys.platform == "linux"
 """The kernel notes when data came; elsewhere the time is that of looking."""
@@ -23,6 +23,19 @@ def stamp_arrivals(listening: socket.socket) -> None:
     """Let the kernel note when data comes: what is accepted has it from its first byte on."""
     if HAS_STAMPS:
         listening.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
+
+
+def await_stamps() -> None:
+    """Wait until the kernel notes when data comes: it begins some time after the first socket has asked for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.bind(("127.0.0.1", 0))
+        stamp_arrivals(line)
+        noted, sent = 1.0, 0.0
+        while noted > sent:
+            line.sendto(b"?", line.getsockname())
+            sent = time.time()
+            time.sleep(0.001)
+            noted = receive(line)[1]
 
 
 def receive(line: socket.socket, size: int = 65536) -> tuple[bytes, float]:

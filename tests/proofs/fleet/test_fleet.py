@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from arrival_times import HAS_STAMPS, StampedSocket
+from arrival_times import HAS_STAMPS, StampedSocket, await_stamps
 from fleet_events import EVENTS, Event, find_faketime, is_kept, longest_silence, scene, silences, too_fast, trial
 from postgres import NoServer, find_programs
 
@@ -70,6 +70,7 @@ def test_a_server_that_stands_still_does_not_blame_who_sent() -> None:
     noted: list[tuple[bytes, float]] = []
     listening = StampedSocket.instead_of(socket.create_server(("127.0.0.1", 0)), lambda *what: noted.append(what))
     with listening, ExitStack() as lines:
+        await_stamps()
         sent, accepted = [], []
         for request in (b"GET /a HTTP/1.1\r\n\r\n", b"POST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\n"):
             line = lines.enter_context(socket.create_connection(listening.getsockname()))
