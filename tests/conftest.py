@@ -18,6 +18,7 @@ from postgres import Cluster, NoServer, serving
 from sqlalchemy import Engine
 from sqlalchemy.util import LRUCache
 
+from batch.i18n import set_language
 from batch.ledger import Ledger, Owner
 from batch.ledger.send.contact_limits import ContactLimiter
 from batch.ledger.send.queue import SendQueue
@@ -102,7 +103,8 @@ def _small_heap() -> None:
 
 @pytest.fixture(autouse=True)
 def _private_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the developer's own settings, token, ledger or working folder."""
+    """No test sees the developer's own settings, token, ledger or working folder, or the language of one before it."""
+    set_language("en")
     for name in (
         "LC_ALL",
         "LC_MESSAGES",
