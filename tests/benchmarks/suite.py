@@ -119,6 +119,7 @@ PROMISES = (
     Promise(figure="finished growth", at_most=1.16, says="what checking a finished row costs does not grow"),
     Promise(figure="first growth", at_most=1.16, says="what the ledger costs a row of a first check does not grow"),
     Promise(figure="ledger growth", at_most=1.16, says="what the ledger costs a row of a second run does not grow"),
+    Promise(figure="ledger us", at_most=10, says="and of a million it is 10 us at most"),
     Promise(
         figure="second run us",
         at_most=30,
@@ -408,6 +409,7 @@ def ledgers(results: Results, sizes: Sizes, folder: Path) -> None:
         "finished growth": _grown({rows: cost.reference for rows, cost in checks.items()}, few, many),
         "first growth": _grown({rows: first for rows, (first, _) in alone.items()}, few, many),
         "ledger growth": _grown({rows: second for rows, (_, second) in alone.items()}, few, many),
+        "ledger us": 1e6 * alone[many][1] / many,
         "second run us": 1e6 * runs[many].said_wall * runs[many].speed / many,
         "report or none us": 1e6 * min((runs[many].cpu - runs[many].until) * runs[many].speed, idle.reference) / many,
         "second run MiB": runs[many].mib,
