@@ -274,7 +274,7 @@ def _chosen(run: Run) -> str:
     reports = _place(Path(run.report_dir).parent) if run.report_dir else USUAL_REPORTS
     values = {
         "only-allowed": _place(Path(only)) if only else None,
-        "encoding": encoding,
+        "encoding": encoding and quote_path(encoding),
         "reports": reports if reports != USUAL_REPORTS else None,
     }
     return "".join(f" --{name} {value}" for name, value in values.items() if value)
