@@ -22,8 +22,8 @@ from batch.i18n import _
 from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode
 
-_OF_WRONG_ROWS = ("only_allowed", "token_file", "encoding", "reports")
-_REPEATED = ("campaign", "limit", *_OF_WRONG_ROWS, "retry_errors")
+_FOR_WRONG_ROWS = ("only_allowed", "token_file", "encoding", "reports")
+_FOR_SHEET = ("campaign", "limit", *_FOR_WRONG_ROWS, "retry_errors")
 """Options without which the next command would send to others, or would not find its way."""
 
 
@@ -61,7 +61,7 @@ def command(
     warn(exposure_warnings(settings, token_file))
     expires = token_expiry(os.environ.get("WEGLY_TOKEN"), token_file, settings.endpoint)
     file, choices = find_campaign([sheet], campaign, settings.ledger), choices_from(options)
-    more = repeat_typed(*_REPEATED)
+    more = repeat_typed(*_FOR_SHEET)
 
     def page(found: Check) -> PageWords:
         return page_words(found, expires, sheet, more + _places(found))
@@ -74,7 +74,7 @@ def command(
     steps = check_steps(found, sheet, more + _places(found), rows=wrong_rows is None, page=not opens)
     show(to_json(check_record(found, expires)) if as_json else check_text(found, expires, steps), as_json=as_json)
     if wrong_rows is not None:  # the file leads to its campaign
-        text = wrong_rows_text(checked.wrong_rows, checked.problems, repeat_typed(*_OF_WRONG_ROWS) + _places(found))
+        text = wrong_rows_text(checked.wrong_rows, checked.problems, repeat_typed(*_FOR_WRONG_ROWS) + _places(found))
         say(text if as_json else f"\n{text}", err=as_json)
     if checked.page is not None:
         text = _("The check as a page: {page}").format(page=from_here(checked.page))
