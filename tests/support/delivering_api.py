@@ -58,12 +58,16 @@ class Sent:
 
 
 class DeliveringApi:
-    """The server. `fates`: by the person's last four digits; `refuses`: the status of every answer to a GET."""
+    """The server. `fates`: by the person's last four digits; `refuses`: the status of every answer to a GET.
+
+    `refuses_posts`: that of every answer to a POST, which sends nothing then.
+    """
 
     def __init__(self, fates: dict[str, Fate] | None = None) -> None:
         self.fates = fates or {}
         self.usual = Fate()
         self.refuses: int | None = None
+        self.refuses_posts: int | None = None
         self.url = ""
         self.sent: list[Sent] = []
         self.log: list[tuple[str, str, str]] = []
@@ -140,7 +144,10 @@ def delivering(api: DeliveringApi) -> Iterator[DeliveringApi]:
     class Handler(LoopbackHandler):
         def do_POST(self) -> None:  # noqa: N802 - the name of http.server
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._answer(200, api.post(body))
+            if api.refuses_posts is not None:
+                self._answer(api.refuses_posts, {"message": "Nao"})
+            else:
+                self._answer(200, api.post(body))
 
         def do_GET(self) -> None:  # noqa: N802 - the name of http.server
             if api.refuses is not None:

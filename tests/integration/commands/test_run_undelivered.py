@@ -215,6 +215,34 @@ def test_a_person_gets_one_at_most(bare_office: Office, api: DeliveringApi) -> N
     assert api.posts() == {"2002": 3}
 
 
+def test_a_replacement_that_was_refused_counts_for_nothing(bare_office: Office, api: DeliveringApi) -> None:
+    """It sent nothing: its run gives it up, a later one may replace another message of the person, and that is all."""
+    office = bare_office
+    desk = Desk(office, api)
+    campaign = office.campaign("[stop]\nretries = 0", about='unique_by = ["Fatura"]')
+    first, second = "Ana;11 97001-2002;1\n", "Ana;11 97001-2002;2\n"
+
+    def run(*lines: str) -> Ran:
+        sheet = office.write("c.csv", "".join(["Nome;Telefone;Fatura\n", *lines]))
+        return office.run(sheet, campaign, "--base-url", api.url, AGAIN)
+
+    run(first, second)
+    desk.pass_time(timedelta(hours=25))
+    desk.follow()
+    kept = desk.messages()
+    api.refuses_posts = 429
+    assert (run(first, second).code, desk.messages()) == (5, kept)
+    api.refuses_posts = None
+    desk.follow()
+    ran = run(second, first)
+    assert [line["wegly_run"] == ran.summary["run"] for line in ran.lines.values()] == [True, False]
+    assert api.posts() == {"2002": 3}
+    desk.pass_time(timedelta(hours=25))
+    desk.follow()
+    run(first, second)
+    assert api.posts() == {"2002": 3}
+
+
 @pytest.mark.long
 def test_a_paused_template_is_tried_again_once_it_is_back(desk: Desk, api: DeliveringApi) -> None:
     """When a later message of the same template and sender was sent on."""

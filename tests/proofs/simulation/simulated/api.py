@@ -164,6 +164,8 @@ class Api:
         """The worker has read the answer whole: a pause that it asks for holds from now on."""
         if b"131026" in (exchange.ending.body or b""):
             self._promise.delivery.refused_as_unreachable(exchange.person)
+        if exchange.written and exchange.ending.refuses:
+            self._promise.delivery.refused(exchange.of, exchange.person)
         wait = exchange.ending.retry_after
         if wait is not None:
             until = self._loop.time() + wait

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -112,10 +112,12 @@ class DeliveryPromise:
         self._expected: dict[Process, set[str]] = {}
         """People who opted out where a look was due when the process planned."""
         self._failed_reads: set[Process] = set()
-        self._replaced: dict[str, set[str]] = defaultdict(set)
-        """By person, the keys that were replaced by a message of which a byte left."""
+        self._replaced: dict[str, Counter[str]] = defaultdict(Counter)
+        """By person, the keys that were replaced, with how many posts each that the API has not certainly refused."""
         self._replacing: dict[str, str] = {}
         """Key of a message that was posted in place of a failed one, and the failed one's."""
+        self._replacements: Counter[str] = Counter()
+        """By person, the messages in place of failed ones that were applied."""
         self._ranks: dict[str, int] = {}
         self._sending: dict[Process, _Sending] = defaultdict(_Sending)
         self.opted_out_by_look = 0
@@ -128,6 +130,11 @@ class DeliveryPromise:
 
     def applied(self, entry: Entry) -> None:
         self._entries[entry.key or ""] = entry
+        person = self.chats.people[entry.chat]
+        if entry.key in self._replacing:
+            self._replacements[person] += 1
+            if self._replacements[person] > 1:
+                self._broken("replaced", f"{person} has got {self._replacements[person]} replacements")
 
     def accepted(self, process: Process, at: datetime, *, answer_after: float) -> None:
         """A message of the process was accepted; its answer can be read so many seconds after.
@@ -212,7 +219,7 @@ class DeliveryPromise:
 
     @property
     def replacements(self) -> int:
-        return sum(map(len, self._replaced.values()))
+        return sum(count > 0 for replaced in self._replaced.values() for count in replaced.values())
 
     # What must be true at a post
 
@@ -239,10 +246,15 @@ class DeliveryPromise:
     def leaves(self, of: str | None, person: str) -> None:
         """The first byte of a POST leaves."""
         if of is not None:
-            self._replaced[person].add(of)
+            self._replaced[person][of] += 1
+
+    def refused(self, of: str | None, person: str) -> None:
+        """The process has read that a POST was certainly not applied: it may give it up, and replace another one."""
+        if of is not None:
+            self._replaced[person][of] -= 1
 
     def _check_replacement(self, process: Process, key: str, of: str, person: str, at: datetime) -> None:
-        if self._replaced[person] - {of}:
+        if any(posts and replaced != of for replaced, posts in self._replaced[person].items()):
             self._broken("replaced", f"{key[:8]} replaces a second message to {person}")
         failed = self._entries.get(of)
         looks = self._by_id[failed.id] if failed else []

@@ -41,6 +41,11 @@ class Ending:
     """The sender waits for the whole of its time-out."""
 
     @property
+    def refuses(self) -> bool:
+        """Whether who has read the answer knows that the message was not applied."""
+        return not self.ambiguous and self.body is not None
+
+    @property
     def retry_after(self) -> float | None:
         """Seconds for which the API wants nobody to come; None when it does not say."""
         if self.status not in {429, 503} or self.ambiguous:
