@@ -35,26 +35,27 @@ def find_undelivered(connection: sa.Connection, now: datetime) -> None:
         (others_look.c.key == other.c.key) & (others_look.c.attempts == other.c.attempts),
         others_look.c.state.in_([each.value for each in DeliveryState if each.is_on_its_way]),
     )
-    again = messages.alias("again")
-    was_replaced = sa.exists().where(
-        (again.c.endpoint == messages.c.endpoint) & (again.c.campaign == messages.c.campaign),
-        again.c.retry_of.is_not(None),
-        sa.or_(
-            again.c.retry_of == messages.c.key,
-            again.c.person.in_([staged.c.person, staged.c.hashed, staged.c.hashed_twin]),
-        ),
-    )
     failed = (
         *(staged.c.outcome.is_(None), staged.c.findings.is_(None), staged.c.payload.is_not(None)),
         *(messages.c.state.in_(ACCEPTED_STATES), messages.c.retry_of.is_(None), messages.c.trial == sa.false()),
         messages.c.sent_at <= now - RETRY_AFTER,
         *(deliveries.c.attempts == messages.c.attempts, deliveries.c.state == DeliveryState.FAILED.value),
         sa.or_(deliveries.c.code.in_(REPEATABLE), sa.and_(deliveries.c.code == TEMPLATE_PAUSED, is_back)),
-        ~was_replaced,
+        ~_was_replaced(messages.alias("again")),
     )
     found = staged.join(messages, messages.c.key == staged.c.key).join(deliveries, deliveries.c.key == messages.c.key)
     first = sa.select(sa.func.min(staged.c.row)).select_from(found).where(*failed).group_by(staged.c.person)
     connection.execute(sa.insert(undelivered).from_select(["row"], first))
+
+
+def _was_replaced(again: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return the condition: `again` replaces this message, or another one of the person in the campaign."""
+    to_person = again.c.person.in_([staged.c.person, staged.c.hashed, staged.c.hashed_twin])
+    return sa.exists().where(
+        (again.c.endpoint == messages.c.endpoint) & (again.c.campaign == messages.c.campaign),
+        again.c.retry_of.is_not(None),
+        sa.or_(again.c.retry_of == messages.c.key, to_person),
+    )
 
 
 def count_due(connection: sa.Connection, now: datetime) -> int:

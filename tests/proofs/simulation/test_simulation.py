@@ -19,7 +19,7 @@ from simulated.chats import CODES
 from simulated.client import SimulatedClient
 from simulated.endings import ENDINGS
 from simulated.fate import Knobs, draw_knobs, stream
-from sqlalchemy import Connection, false, true, update
+from sqlalchemy import Connection, exists, false, true, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from batch.app import looks
@@ -418,6 +418,11 @@ def replacements_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(claims, "record", forgetting)
 
 
+def every_failure_of_a_person_is_replaced(patch: pytest.MonkeyPatch) -> None:
+    """A plan that asks of each message alone whether it was replaced."""
+    patch.setattr(plan_rules, "_was_replaced", lambda again: exists().where(again.c.retry_of == messages.c.key))
+
+
 def failures_are_replaced_at_once(patch: pytest.MonkeyPatch) -> None:
     """A plan that does not wait for a day."""
     patch.setattr(plan_rules, "RETRY_AFTER", timedelta(0))
@@ -488,6 +493,7 @@ BREAKINGS: dict[Breaking, set[str]] = {
         "replaced",
         "lost",
     },  # lost: the same one again has a key that is there, so no plan ends
+    every_failure_of_a_person_is_replaced: {"replaced"},
     failures_are_replaced_at_once: {"replaced"},
     who_is_not_on_whatsapp_is_messaged: {"unreachable"},
     who_proves_unreachable_meanwhile_is_messaged: {"unreachable"},
@@ -516,6 +522,7 @@ ONLY_IN: dict[Breaking, Callable[[Knobs], object]] = {
     what_failed_once_is_replaced: lambda knobs: knobs.moves.replaces,
     any_failure_is_replaced: lambda knobs: knobs.moves.replaces,
     replacements_are_forgotten: lambda knobs: knobs.moves.replaces and knobs.invoices > 1,
+    every_failure_of_a_person_is_replaced: lambda knobs: knobs.moves.replaces and knobs.invoices > 1,
     failures_are_replaced_at_once: lambda knobs: knobs.moves.replaces,
     who_is_not_on_whatsapp_is_messaged: lambda knobs: knobs.moves.skip_unreachable and knobs.invoices > 1,
     who_proves_unreachable_meanwhile_is_messaged: lambda knobs: knobs.moves.skip_unreachable and knobs.invoices > 1,
