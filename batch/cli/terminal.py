@@ -60,13 +60,18 @@ def show(text: str, *, as_json: bool = False) -> None:
         say(text, err=False)
 
 
-_BOLD, _PLAIN = "\ufdd0", "\ufdd1"
-"""Marks in a text; Unicode keeps these two for such uses, so that no text has them."""
+_BOLD, _PLAIN, _WHOLE, _APART = _MARKS = "\ufdd0\ufdd1\ufdd2\ufdd3"
+"""Marks in a text; Unicode keeps these for such uses, so that no text has them."""
 
 
 def bold(text: str) -> str:
     """Mark a text as bold; `say` makes it so where the terminal can show it, and takes the marks out elsewhere."""
     return f"{_BOLD}{text}{_PLAIN}"
+
+
+def path_text(path: Path) -> str:
+    """Return a path as the current folder shows it, marked so that no line of `say` ends in it: it is to be copied."""
+    return f"{_WHOLE}{from_here(path)}{_APART}"
 
 
 def terminal_width(stream: TextIO) -> int | None:
@@ -92,7 +97,7 @@ def render_text(text: str, stream: TextIO) -> str:
     if columns is not None:
         shown = "\n".join(line for each in shown.split("\n") for line in fold(each, text_width(columns)))
     marks = ("\x1b[1m", "\x1b[0m") if stream.isatty() and can_colour() else ("", "")
-    return shown.replace(_BOLD, marks[0]).replace(_PLAIN, marks[1])
+    return shown.translate(dict(zip(map(ord, _MARKS), (*marks, "", ""), strict=True)))
 
 
 _NAME = "wegly-batch"
@@ -126,14 +131,15 @@ def _program() -> str:
 
 
 _UNIT = re.compile(
-    r"""\s*(?:
+    rf"""\s*(?:
         (?:(?<=:\ )|(?<=\ \ )|(?<=^))(?:(?:\S*[/\\])?wegly-batch|\S+\ -m\ batch)(?:\ \S+)*  # a command
         | \S*`[^`]*`\S*
+        | \S*{_WHOLE}[^{_APART}]*{_APART}\S*
         | \w+\ =\ (?:"[^"]*"|\[[^]]*\]|\S+)\S*  # a line of a campaign file
         | \S+)""",
     re.VERBOSE,
 )
-"""A word with the blanks before it; what is to be typed, or stands in backticks, is one as well."""
+"""A word with the blanks before it; what is to be typed, stands in backticks or is a path is one as well."""
 _COLUMN = re.compile(r"\S  +(?=\S)")
 
 

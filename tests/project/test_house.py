@@ -130,6 +130,7 @@ LINES_OF_FEATURES = {
     "a bar while a large sheet is read, and that nothing is left to send": 99,
     "a check that loads nothing that sends, readers of looks that end with the first that fails": 6,
     "commands that repeat who is allowed, the encoding and the place of reports": 34,
+    "paths that no line of the terminal breaks": 4,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

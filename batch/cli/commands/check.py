@@ -16,8 +16,8 @@ from batch.cli.help_i18n import TranslatedCommand
 from batch.cli.options import SHEET, choices_from, repeat_typed, settings_from, shared_options
 from batch.cli.output.check import check_steps, check_text, page_words, wrong_rows_text
 from batch.cli.progress import open_sheet_bar
-from batch.cli.terminal import open_page, say, show, warn
-from batch.formatting import from_here, to_json
+from batch.cli.terminal import open_page, path_text, say, show, warn
+from batch.formatting import to_json
 from batch.i18n import _
 from batch.model.messages import command_options
 from batch.model.outcomes import ExitCode
@@ -77,7 +77,7 @@ def command(
         text = wrong_rows_text(checked.wrong_rows, checked.problems, repeat_typed(*_FOR_WRONG_ROWS) + _places(found))
         say(text if as_json else f"\n{text}", err=as_json)
     if checked.page is not None:
-        text = _("The check as a page: {page}").format(page=from_here(checked.page))
+        text = _("The check as a page: {page}").format(page=path_text(checked.page))
         say(text if as_json else f"\n{text}", err=as_json)
         open_page(checked.page, is_named=True)
     return found.exit_code

@@ -12,8 +12,8 @@ from batch.app.runs.finish import FinishedRun
 from batch.cli.output.follow import failure_lines
 from batch.cli.output.layout import section, step_lines
 from batch.cli.output.run import summary_text
-from batch.cli.terminal import bold
-from batch.formatting import format_duration, from_here
+from batch.cli.terminal import bold, path_text
+from batch.formatting import format_duration
 from batch.i18n import _, ngettext, number
 from batch.model.outcomes import Outcome
 
@@ -37,7 +37,7 @@ def _rehearsal_text(samples: Path) -> str:
         "This was a rehearsal against an imitation on this machine: nobody was messaged. Open report.html or "
         "report.xlsx to see what became of each row. The sheet and the campaign file that were used are in {folder}"
     )
-    return words.format(folder=from_here(samples))
+    return words.format(folder=path_text(samples))
 
 
 def fleet_demo_text(ended: FleetDemo, samples: Path) -> str:

@@ -6,8 +6,8 @@ from batch.app.records.people import shown_phone
 from batch.cli.output.layout import row_label, run_command, step_lines, undecided_lines
 from batch.cli.output.run import next_lines
 from batch.cli.output.settle import report_again
-from batch.cli.terminal import bold
-from batch.formatting import format_moment, from_here
+from batch.cli.terminal import bold, path_text
+from batch.formatting import format_moment
 from batch.i18n import _, ngettext, number
 from batch.model.delivery import failure_words
 from batch.model.messages import command_options
@@ -44,7 +44,7 @@ def follow_text(ended: FollowReport) -> str:
         run = ended.runs[0].run if len(ended.runs) == 1 else _("RUN")
         again = f"wegly-batch follow {run} -c " + _("CAMPAIGN") + options
         lines.append(unknown.format(n=number(ended.unknown), command=again))
-    lines += [_("Report: {folder}").format(folder=from_here(report.folder)) for report in ended.reports]
+    lines += [_("Report: {folder}").format(folder=path_text(report.folder)) for report in ended.reports]
     lines += ended.problems
     later = []
     if ended.next_look and not ended.due and not ended.stopped:

@@ -7,8 +7,8 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from batch.cli.output.layout import labelled_lines, outcome_table, run_command, section, step_lines, workers_advice
-from batch.cli.terminal import bold
-from batch.formatting import format_duration, format_moment, format_rate, from_here, to_json
+from batch.cli.terminal import bold, path_text
+from batch.formatting import format_duration, format_moment, format_rate, to_json
 from batch.i18n import N_, _, ngettext, number
 from batch.model.outcomes import Outcome
 from batch.model.phone.cells import format_phone
@@ -109,10 +109,10 @@ def written_text(report: RunReport, *, ledger: str | None = None) -> str:
     """The places of the report and, where it is given, of the ledger; and what could not be written."""
     written = report.written
     workbook = next((file for file in written.files if file.suffix in (".xlsx", ".xlsm")), report.folder)
-    lines = [] if report.host else [(_("Report"), str(from_here(workbook)))]
+    lines = [] if report.host else [(_("Report"), path_text(workbook))]
     if written.page:
-        lines.append(("", str(from_here(written.page))))
-    lines += [(_("Retry"), str(from_here(file))) for file in written.files if file.stem.startswith("retry")]
+        lines.append(("", path_text(written.page)))
+    lines += [(_("Retry"), path_text(file)) for file in written.files if file.stem.startswith("retry")]
     lines += [("", problem) for problem in written.problems]
     if written.missing:
         again = run_command(report.run, f"report {report.run.run}", "ledger")

@@ -10,7 +10,7 @@ import pytest
 
 from batch.cli import terminal
 from batch.cli.main import cli
-from batch.cli.terminal import bold, fold, render_text
+from batch.cli.terminal import bold, fold, path_text, render_text
 from batch.formatting import quote_path
 
 
@@ -67,6 +67,19 @@ def test_what_stands_in_backticks_or_goes_into_a_file_stays_whole() -> None:
         folded = "\n".join(fold(text, width))
         assert "`wegly-batch report 1a2b --open`" in folded
         assert 'row_ends = "loose"' in folded
+
+
+def test_a_path_is_never_broken(tmp_path: Path) -> None:
+    """Also at a blank in a folder's name, so that it can be copied as it stands."""
+    path = tmp_path / "relatórios de março" / "lista de clientes" / "report.xlsx"
+    for text in (
+        "The report: {}",
+        "Relatório  {}",
+        "It is in {} for two weeks, and then it is removed by the next run.",
+    ):
+        for width in range(20, 140, 7):
+            lines = fold(text.format(path_text(path)), width)
+            assert sum(str(path) in line for line in lines) == 1
 
 
 def test_wide_characters_count_twice() -> None:
@@ -128,7 +141,7 @@ def test_a_module_names_the_program_beside_its_python(
     monkeypatch.setattr("sys.argv", [str(tmp_path / "batch" / "__main__.py"), "--help"])
     own = quote_path(Path("bin", program.name)) if is_there else f"{quote_path(Path('bin', python.name))} -m batch"
     terminal._program.cache_clear()
-    shown = cli.get_help(click.Context(cli, info_name="wegly-batch"))
+    shown = cli.get_help(click.Context(cli, info_name="wegly-batch", **cli.context_settings))
     terminal._program.cache_clear()
     assert f"Usage: {own} [OPTIONS]" in shown
     assert f"    {own} demo\n" in shown
