@@ -12,6 +12,7 @@ from office import Office, phones
 from systems import split_command
 
 from batch.app.runs import finish, old_reports
+from batch.formatting import from_here, quote_path
 
 
 def folders(office: Office) -> list[str]:
@@ -82,9 +83,11 @@ def test_what_check_says_each_night_is_counted_in_these_lines(office: Office) ->
     rows = ["Ana;11 97001-2001;", "Ana Lima;11 97001-2001;", "Bia;11 97001-2002;sim"]
     sheet = office.write("c.csv", "\n".join(["Nome;Telefone;Sair", *rows]))
     campaign = office.campaign('[suppress]\ncolumn = "Sair"')
-    code, out, err = office.type(*office.command(sheet, campaign, "--quiet-unless-new"))
+    allowed = office.write("equipe.csv", "Telefone\n" + "\n".join(phones(2)))
+    code, out, err = office.type(*office.command(sheet, campaign, "--quiet-unless-new", "--only-allowed", allowed))
     assert (code, out, len(err.splitlines())) == (0, "", 3)
     (command,) = re.findall(r"2 notes on the sheet: wegly-batch (check .*)", err)
+    assert f" --only-allowed {quote_path(from_here(allowed))} " in command
     assert "unique_by" in office.type(*split_command(command))[1]
     assert len(office.sent()) == 1
 

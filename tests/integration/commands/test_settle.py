@@ -18,8 +18,10 @@ import openpyxl
 import pytest
 from decisions import read_decisions
 from sandbox_log import applied_to
+from systems import split_command
 
 from batch.cli.main import _run as wegly_batch
+from batch.formatting import from_here, quote_path
 from batch.ledger import Ledger, Owner, State
 from batch.sandbox import SPECIAL_CONTACTS, Faults, RunningSandbox, running_sandbox
 from batch.sandbox.faults import PLAIN
@@ -236,6 +238,20 @@ def test_the_other_way_until_it_is_sent_again(desk: Desk, run: str) -> None:
     desk.run()
     assert applied_to(desk.sandbox.log, "11 90001-0900") == 1
     assert len(desk.decided()) == 2
+
+
+def test_what_was_not_sent_goes_by_the_named_command_to_who_was_allowed(desk: Desk) -> None:
+    """The command that `settle` names repeats the list of its run: the others of the sheet get nothing by it."""
+    allowed = desk.write("equipe.csv", "Telefone\n11 90002-0901\n")
+    code, summary = desk.run("--only-allowed", allowed)
+    assert (code, summary["counts"]["unknown"]) == (4, 1)
+    code, out, _ = desk.settle(summary["run"], "--not-sent", "4")
+    (command,) = [line for line in out.splitlines() if line.startswith("    wegly-batch run ")]
+    assert f" --only-allowed {quote_path(from_here(allowed))} " in command
+    before = len(desk.sandbox.log.received)
+    desk.type(*split_command(command)[1:])
+    assert len(desk.sandbox.log.received) == before + 1
+    assert [applied_to(desk.sandbox.log, phone) for phone in ("11 90000-1001", "11 90001-0900")] == [0, 0]
 
 
 def test_json_tells_what_changed(desk: Desk, run: str) -> None:

@@ -211,13 +211,16 @@ def test_what_is_settled_as_not_sent_is_submitted_again(command: Command, ledger
     """Two answers that never came; by a look into the chats one message is not there."""
     rows = [f"(11) 9{row:04d}-7001;{SENDERS[0]}" for row in range(2)]
     (home / "s.csv").write_text("\n".join(["Telefone;Quem", *rows, ""]))
+    (home / "equipe.csv").write_text("\n".join(["Telefone", *(row.partition(";")[0] for row in rows), ""]))
+    more = ("--only-allowed", "equipe.csv", "--attach")
     with running_sandbox(faults=Faults(dropped_after=1.0)) as broken, working(ledger, broken.url):
-        code, printed = command("submit", "s.csv", "-c", "c.toml", "--attach", "--base-url", broken.url)
+        code, printed = command("submit", "s.csv", "-c", "c.toml", "--base-url", broken.url, *more)
     assert code == 4, printed
     run = next(word for words in commands(printed, "settle") for word in words if "Z-teste-" in word)
     code, printed = command("settle", Path(run).parent.name, "--not-sent", "2", "--yes")
     assert code == 0, printed
-    assert [words[1] for words in commands(printed, "submit")] == ["s.csv"]
+    [words] = commands(printed, "submit")
+    assert (words[1], words[words.index("--only-allowed") + 1]) == ("s.csv", "equipe.csv")
     assert commands(printed, "run") == []
 
 
