@@ -84,6 +84,8 @@ class _Sending:
     accepted: list[datetime] = field(default_factory=list)
     canary: tuple[str, ...] | None = None
     """The first keys, once it looks at them."""
+    passed: bool = False
+    """Looks had shown them sent on when the first of the rest was posted: what they show later is not the canary's."""
 
 
 class DeliveryPromise:
@@ -276,12 +278,13 @@ class DeliveryPromise:
     def _check_canary(self, process: Process, key: str, sender: str, at: datetime) -> None:
         """After the first messages were accepted none goes out until looks have shown that they are sent on."""
         sending = self._sending[process]
-        if process.canary is None or key in sending.keys or len(sending.keys) < process.canary:
+        if process.canary is None or key in sending.keys or len(sending.keys) < process.canary or sending.passed:
             return
         first = sending.canary or tuple(sending.keys)[: process.canary]
         states = [self._best(each) for each in first]
-        passed = any(state in GOING for state in states) and states.count("failed") <= process.undelivered * len(first)
-        if not passed and not {*sending.keys.values(), sender} <= self._going_senders(at):
+        goes = any(state in GOING for state in states)
+        sending.passed = goes and states.count("failed") <= process.undelivered * len(first)
+        if not sending.passed and not {*sending.keys.values(), sender} <= self._going_senders(at):
             self._broken("canary", f"{key[:8]} is posted, but of the first ones looks have shown {states}")
 
     def _going_senders(self, at: datetime) -> set[str]:
