@@ -419,8 +419,15 @@ def test_the_page_scrolls_in_one_direction_only(
         assert page.evaluate("() => document.querySelector('#detail-body').scrollWidth") <= 360
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "pt_BR"])
+@pytest.mark.parametrize(
+    ("language", "scheme"),
+    [
+        ("pt_BR", "light"),
+        ("en", "dark"),
+        pytest.param("pt_BR", "dark", marks=pytest.mark.long),
+        pytest.param("en", "light", marks=pytest.mark.long),
+    ],
+)
 def test_axe_finds_nothing_serious(show: Open, tmp_path: Path, scheme: str, language: str) -> None:
     """axe-core, wide and narrow, on the page as it opens and with a row's detail open."""
     made = Made(rows=60, language=language, warnings=("1 row is hidden.",), notes=("A note.",), followed=True)

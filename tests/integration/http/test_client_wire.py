@@ -487,8 +487,12 @@ def idle_posts(monkeypatch: pytest.MonkeyPatch, *, posts: int, **options: Any) -
 
 
 def test_connections_that_the_server_gives_up_are_never_written_into(monkeypatch: pytest.MonkeyPatch) -> None:
-    """500 posts against a server that closes connections idle for 2 s: not one unknown."""
-    assert idle_posts(monkeypatch, posts=500) == {Outcome.SUCCESS: 500}
+    """500 posts against a server that closes connections idle for 2 s: not one unknown.
+
+    Through a proxy no connection is kept, so that fewer show it.
+    """
+    posts = 100 if WAY["way"].proxied else 500
+    assert idle_posts(monkeypatch, posts=posts) == {Outcome.SUCCESS: posts}
 
 
 def test_a_longer_idle_limit_would_lose_some(monkeypatch: pytest.MonkeyPatch) -> None:
