@@ -15,6 +15,7 @@ from postgres import Cluster
 
 from batch.errors import LedgerFailed
 from batch.ledger import Ledger, Owner, RetryOptions, StagedRow, sender_lock
+from batch.ledger.plan.rules import History
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.lane_queue import LaneQueue
 from batch.model.contact_limits import ContactLimits
@@ -54,8 +55,9 @@ def submit(
     limit: int | None = None,
     first: int | None = None,
     senders: Sequence[str] = (SENDER,),
-) -> None:
-    """`senders`: of the rows, in turn."""
+    retries: RetryOptions | None = None,
+) -> list[int]:
+    """Submit a run, and return the rows that go. `senders`: of the rows, in turn."""
     rows = [
         StagedRow(
             row=row,
@@ -73,24 +75,27 @@ def submit(
         of_run["first"] = first
         ledger.lanes.submit(connection, run_named(name), **of_run)  # type: ignore[arg-type]
 
-    with ledger.stage(RetryOptions()) as staging:
+    with ledger.stage(retries) as staging:
         staging.add(rows)
-        staging.judge(endpoint=ENDPOINT)
+        history = History(rules=ContactLimits(), endpoint=ENDPOINT, campaign="teste", now=datetime.now(UTC))
+        staging.judge(history, endpoint=ENDPOINT)
+        going = [row for row, _job in staging.to_send()]
         staging.plan(run_named(name), Owner.here(name), TRAITS, also)
+    return going
 
 
 class Holder:
     """A process that has, or tries to get, the lane."""
 
     def __init__(self, ledger: Ledger, sender: str = SENDER) -> None:
-        self.sender = sender
+        self.sender, self.run = sender, NAME
         self.ledger = ledger.for_lane()
         self.held = ExitStack()
 
     def take(self) -> TakenLane | None:
-        owner = Owner.here(NAME)
+        owner = Owner.here(self.run)
         self.held.enter_context(self.ledger.hold([sender_lock(self.sender, ENDPOINT)], owner))
-        taken = self.ledger.lanes.take(run_named(NAME), self.sender, owner)
+        taken = self.ledger.lanes.take(run_named(self.run), self.sender, owner)
         if taken is not None:
             self.owner, self.rows = replace(owner, epoch=taken.epoch), taken.rows
         return taken
@@ -121,7 +126,7 @@ class Holder:
             self.sending(lambda queue: queue.beat(SENDER, None, None, LaneStarts()))
 
     def leave(self, state: LaneState = LaneState.WAITING, starts: LaneStarts = NO_STARTS) -> LaneState | None:
-        return self.ledger.lanes.leave((NAME, self.sender), self.owner.epoch, state, NOTHING, starts)
+        return self.ledger.lanes.leave((self.run, self.sender), self.owner.epoch, state, NOTHING, starts)
 
     def send(self, row: int) -> None:
         held = self.claim(row)

@@ -20,7 +20,7 @@ from batch.ledger.read.runs import sheet_of
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import clear_value
 from batch.ledger.storage.results import MESSAGE_COLUMNS, WIDTH, StoredRow, result_of, row_columns
-from batch.ledger.storage.schema import NO_CLAIM, State, decisions, messages, rows
+from batch.ledger.storage.schema import AGAIN, NO_CLAIM, State, decisions, messages, rows
 from batch.model.outcomes import DECIDED, Evidence, Outcome
 from batch.model.reasons import Finding, findings_to_json
 from batch.model.runs import Result
@@ -194,6 +194,7 @@ def _write(connection: sa.Connection, settlement: Settlement) -> None:
         "message_id": None,
         "message_status": None,
         "payload": None,
+        **dict.fromkeys(AGAIN.values()),  # else the end of a run would put an earlier outcome in its place
         **NO_CLAIM,  # whose holder could else still write an outcome over the decision
     }
     if connection.execute(sa.update(messages).where(*as_it_was).values(values)).rowcount != 1:

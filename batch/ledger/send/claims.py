@@ -300,7 +300,8 @@ def settle_dead_claims(connection: sa.Connection, *, endpoint: str, campaign: st
 def settle_claims(connection: sa.Connection, *which: sa.ColumnElement[bool], values_kept: bool = False) -> int:
     """Turn open claims into `unknown`; return how many. Of those that fulfil `which` no process may be sending any.
 
-    `values_kept`: who made them may live, and give one back, so that it is to be sent still.
+    `values_kept`: who made them may live, and give one back, so that it is to be sent still. One that was tried again
+    by choice keeps its earlier outcome in any case: given back late, it gets that again.
     """
     is_open = messages.c.state == State.CLAIMED.value
     dead = connection.execute(sa.select(messages.c.key, messages.c.claim_run).where(*which, is_open)).all()
@@ -310,7 +311,6 @@ def settle_claims(connection: sa.Connection, *which: sa.ColumnElement[bool], val
             "findings": findings_to_json([Finding(Reason.RUN_DIED, {"run": run})]),
             "run": run,
             **({} if values_kept else {"payload": None}),
-            **dict.fromkeys(AGAIN.values()),
         }
         # One that was lost, and lives still, may have recorded its outcome meanwhile.
         connection.execute(sa.update(messages).where(messages.c.key == key, is_open).values(values))

@@ -16,7 +16,7 @@ from postgres import Cluster, new_ledger
 
 from batch.app.fleet.run_end import end_run
 from batch.errors import Busy, LedgerFailed, LedgerUnusable
-from batch.ledger import Ledger, Owner, campaign_lock
+from batch.ledger import Ledger, Owner, RetryOptions, campaign_lock
 from batch.ledger.send import lane_queue
 from batch.ledger.send.claims import Claim
 from batch.ledger.send.lane_queue import LaneQueue
@@ -164,6 +164,62 @@ def test_a_claim_that_comes_back_when_its_lane_is_done_is_sent_before_the_run_en
     third = hold()
     third.take()
     assert third.claim().key == held.key
+
+
+def has_become(ledger: Ledger, state: str) -> None:
+    """Let all messages of the run have had that outcome a day ago, by an earlier run."""
+    ago = round((datetime.now(UTC) - timedelta(hours=30)).timestamp() * 1e6)
+    values = f"state = '{state}', attempts = 1, run = 'r1', payload = NULL, sent_at = {ago}, duration_ms = 5"
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE messages SET {values}, findings = '[[\"cut_off\", {{}}]]'")  # noqa: S608
+    ledger.lanes.close(NAME)
+
+
+def test_a_choice_to_send_again_does_not_outlive_its_run_in_a_claim_given_back_late(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """The run is cancelled meanwhile: the row is unknown as before, and no later run sends it by itself."""
+    people = ("+5511988887001", "+5511988887002")
+    has_become(ledger, "unknown")
+    run = f"{NAME}-2"
+    assert submit(ledger, run, people, retries=RetryOptions(resend_unknown=True)) == [2, 3]
+    first, second = hold(), hold()
+    first.run = second.run = run
+    held = lose_claim(first, second, postgres)
+    ledger.lanes.stop(run, "interrupted")
+    first.meet_the_loss()
+    assert first.sending(lambda queue: queue.release(held, None))
+    second.leave(LaneState.STOPPED)
+    second.held.close()
+    assert end_run(ledger, run)
+    assert [result.outcome for result in ledger.results(run)] == [Outcome.UNKNOWN, Outcome.UNKNOWN]
+    assert submit(ledger, f"{NAME}-3", people) == []
+
+
+def test_a_replacement_given_back_late_is_one_still(
+    ledger: Ledger, postgres: Cluster, hold: Callable[[], Holder]
+) -> None:
+    """The next holder's look shows that the failed message arrived after all: it gives up what was to replace it."""
+    people = ("+5511988887001", "+5511988887002")
+    has_become(ledger, "success")
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO deliveries (key, attempts, state, seen_at, looked_at, looks, code, words, reply_tied, "
+            "reply_undecided) SELECT key, 1, 'failed', sent_at, sent_at, 1, 131049, '', false, false FROM messages"
+        )
+    run = f"{NAME}-2"
+    assert submit(ledger, run, people, retries=RetryOptions(retry_undelivered=True)) == [2, 3]
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET looked_at = (extract(epoch FROM now()) * 1000000)::bigint")
+    first, second = hold(), hold()
+    first.run = second.run = run
+    held = lose_claim(first, second, postgres)
+    first.meet_the_loss()
+    assert first.sending(lambda queue: queue.release(held, None))
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET state = 'delivered'")
+    assert second.sending(lambda queue: queue.give_up(held.key))
+    assert next(iter(ledger.results(run))).outcome is Outcome.SUCCESS
 
 
 def test_the_server_ends_a_session_over_which_nothing_comes(

@@ -273,14 +273,51 @@ def test_a_young_claim_is_left_alone(ledger: Ledger) -> None:
     assert rulings(ledger, "r1", 3) == (SettlementCheck.REFUSED, SettlementCheck.REFUSED)
 
 
-def test_a_dead_claim_keeps_no_values_and_no_earlier_outcome(unknown: Ledger) -> None:
-    """It is unknown by the run that died, and nothing gives back that it was to be sent again."""
+def test_a_dead_claim_keeps_no_values(unknown: Ledger) -> None:
+    """It is unknown by the run that died; what it was before stays aside, for who gives the claim back late."""
     plan(unknown, "r2", [good(2)], RetryOptions(resend_unknown=True))
     claim(unknown, "r2")
     unknown.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
+    unknown.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
     with unknown._engine.connect() as connection:
-        query = select(messages.c.run, messages.c.payload, messages.c.again_state, messages.c.again_findings)
-        assert sorted(map(tuple, connection.execute(query))) == [("r1", None, None, None), ("r2", None, None, None)]
+        query = select(messages.c.run, messages.c.state, messages.c.payload, messages.c.again_state)
+        found = sorted(map(tuple, connection.execute(query)), key=str)
+    assert found == [("r1", "unknown", None, None), ("r2", "unknown", None, "unknown")]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "retries"), [(LOST, RetryOptions(resend_unknown=True)), (REFUSED, RetryOptions(retry_errors=True))]
+)
+def test_a_claim_given_back_late_has_its_earlier_outcome_again(
+    ledger: Ledger, verdict: Verdict, retries: RetryOptions
+) -> None:
+    """Who made it was taken for dead: the choice to try again held for that run, and no later one sends it."""
+    plan(ledger, "r1", [good(2)])
+    send(ledger, "r1", verdict)
+    plan(ledger, "r2", [good(2)], retries)
+    held = claim(ledger, "r2")
+    ledger.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
+
+    async def give_back() -> None:
+        with ledger.open_queue(Owner.here("r2"), endpoint=ENDPOINT) as sending:
+            assert await sending.release(held, None)
+
+    asyncio.run(give_back())
+    ledger.finish_run("r2", finished=NOW, attempts=0, achieved_rate=None, pending=None)
+    assert outcomes(ledger, "r2") == {2: verdict.outcome}
+    plan(ledger, "r3", [good(2)])
+    assert send(ledger, "r3") == []
+
+
+def test_what_was_tried_again_and_is_settled_as_not_sent_waits(unknown: Ledger) -> None:
+    """The decision is later than the outcome that was kept aside: the next run sends it, and begins with it."""
+    plan(unknown, "r2", [good(2)], RetryOptions(resend_unknown=True))
+    claim(unknown, "r2")
+    unknown.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
+    settle(unknown, "r2", 2, sent=False)
+    unknown.settle_dead_claims(endpoint=ENDPOINT, campaign="teste")
+    plan(unknown, "r3", [good(2), good(3)])
+    assert send(unknown, "r3", ACCEPTED) == [2]
 
 
 def states(ledger: Ledger) -> list[str]:
