@@ -146,17 +146,26 @@ def add_sighting(known: Delivery | None, seen: Sighting) -> Delivery:
     if known is None:
         return new
     first, second = sorted((known, new), key=lambda each: (-_RANK[each.state], each.seen_at, each.word or ""))
-    is_same = first.state is second.state
+    # Of two failures the one after which less may be sent counts, then the larger code: in whatever order they come.
+    alike = (first, second) if first.state is second.state else (first,)
+    failure = max(alike, key=lambda each: (_severity(each.code), each.code or 0))
     return Delivery(
         state=first.state,
         seen_at=first.seen_at,
         looked_at=max(known.looked_at, seen.at),
         looks=known.looks + 1,
         word=first.word,
-        code=first.code or (second.code if is_same else None),
-        words=first.words or (second.words if is_same else ""),
+        code=failure.code,
+        words=next((each.words for each in (failure, *alike) if each.words and each.code in (failure.code, None)), ""),
         reply=join_replies(known.reply, seen.reply),
     )
+
+
+def _severity(code: int | None) -> int:
+    """Return how much a failure's code forbids; 0 for none."""
+    if code in REPEATABLE or code is None:
+        return 0 if code is None else 1
+    return {TEMPLATE_PAUSED: 2, UNREACHABLE: 4, STOPPED_MARKETING: 5}.get(code, 3)
 
 
 def next_look(sent_at: datetime, known: Delivery | None) -> datetime | None:

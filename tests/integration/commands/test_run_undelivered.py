@@ -168,6 +168,22 @@ def test_a_failure_that_the_last_look_does_not_show_is_not_sent_again(
     assert {line["wegly_delivery"] for row, line in ran.lines.items() if row in (3, 5)} == {"failed"}
 
 
+@pytest.mark.parametrize("code", [131026, 131050])
+def test_a_failure_that_the_last_look_shows_with_another_code_is_not_sent_again(
+    desk: Desk, api: DeliveringApi, code: int
+) -> None:
+    """It may have become one that must not be repeated; who stopped marketing is on the list then."""
+    for message in api.sent:
+        message.fate = failing(code)
+    api.log.clear()
+    ran = desk.run(AGAIN)
+    assert (ran.code, api.posts()) == (0, {})
+    assert ran.lines[3]["wegly_delivery_reason"].startswith(str(code))
+    with Ledger.open(os.environ["WEGLY_BATCH_LEDGER"]) as ledger:
+        listed = {each.person[-4:] for each in ledger.suppression.entries()}
+    assert {"2002", "2004"} <= listed or code != 131050
+
+
 def test_nothing_is_sent_again_where_looks_are_refused(desk: Desk, api: DeliveringApi) -> None:
     """What new rows there are, are sent."""
     api.refuses = 403

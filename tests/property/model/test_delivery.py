@@ -16,6 +16,7 @@ from batch.model.delivery import (
     LOOKS,
     REPEATABLE,
     STATE_WORDS,
+    TEMPLATE_PAUSED,
     Delivery,
     DeliveryCounts,
     DeliveryState,
@@ -50,7 +51,7 @@ sightings = st.builds(
     Sighting,
     at=st.integers(600, 10_000_000).map(at),
     state=st.sampled_from(ORDER),
-    code=st.none() | st.just(131026),
+    code=st.none() | st.sampled_from([131000, 131026, 131047, 131049, 131050, TEMPLATE_PAUSED]),
     reply=replies,
 )
 
@@ -75,10 +76,11 @@ def test_a_state_never_climbs_down(seen: list[Sighting], random: st.DataObject) 
     mixed = list(seen)
     random.shuffle(mixed)  # type: ignore[attr-defined]
     one, other = known(seen), known(mixed)
-    assert (one.state, one.seen_at, one.looked_at, one.reply) == (
+    assert (one.state, one.seen_at, one.looked_at, one.code, one.reply) == (
         other.state,
         other.seen_at,
         other.looked_at,
+        other.code,
         other.reply,
     )
 
@@ -243,6 +245,9 @@ def test_what_one_look_has_shown_of_a_failure_is_kept() -> None:
         assert (found.word, found.code, found.words) == ("failed", 131026, "Undeliverable")
     found = known([named, Sighting(at=at(700), state=DeliveryState.READ, word="read")])
     assert (found.word, found.code, found.words) == ("read", None, "")
+    again = replace(plain, at=at(602), code=131049, words="Not delivered")
+    for looks_made in ([again, named], [named, again]):  # what forbids more counts
+        assert (known(looks_made).code, known(looks_made).words) == (131026, "Undeliverable")
     same = [replace(plain, at=at(601), word=word) for word in ("undelivered", "failed")]
     assert known(same).word == known(same[::-1]).word == "failed"
 
