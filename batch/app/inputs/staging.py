@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from batch.app.inputs.campaign_sheet import CampaignSheet, Choices
 from batch.app.inputs.change_guard import refuse_changes
 from batch.app.inputs.recipient_lists import RecipientLists
-from batch.campaign import Campaign
+from batch.campaign import Campaign, Constant
 from batch.errors import SettingsError
 from batch.i18n import _, ngettext, number
 from batch.ledger import DueLooks, History, Ledger, RowSelection, StagedRow, Staging
@@ -107,7 +107,14 @@ def stage_sheet(
         staging.add(evaluated, note)
         lists.apply(staging)
         campaign = source.campaign
-        history = History(rules=campaign.contact_limits, endpoint=source.endpoint, campaign=campaign.name, now=now)
+        template = campaign.template
+        history = History(
+            rules=campaign.contact_limits,
+            endpoint=source.endpoint,
+            campaign=campaign.name,
+            now=now,
+            has_one_template=all(isinstance(each, Constant) for each in (template.name, template.language)),
+        )
         staging.judge(history, endpoint=source.endpoint, sheet=source.sheet_key)
         _choose(staging, choices)
         differing = staging.find_differing_duplicates(_DUPLICATES_NAMED)

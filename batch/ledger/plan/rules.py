@@ -89,6 +89,9 @@ class History:
     campaign: str
     """The sheet's own campaign: its earlier messages are not history."""
     now: datetime
+    has_one_template: bool = True
+    """False: each row of the campaign may name another template, and the ledger does not know which one a message had.
+    """
 
 
 def judge(
@@ -110,7 +113,7 @@ def judge(
     """
     drop_unknown_origins(connection)
     if retries.retry_undelivered and history is not None:
-        find_undelivered(connection, history.now)
+        find_undelivered(connection, history.now, has_one_template=history.has_one_template)
     _skip_listed(connection, endpoint, only)
     _skip_sent_originals(connection, retries)
     _skip_duplicates(connection)

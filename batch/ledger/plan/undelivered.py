@@ -23,10 +23,11 @@ class DueLooks:
     """Their messages that are due, the longest due first; the first 10,000."""
 
 
-def find_undelivered(connection: sa.Connection, now: datetime) -> None:
+def find_undelivered(connection: sa.Connection, now: datetime, *, has_one_template: bool) -> None:
     """List the rows whose message failed and may be replaced, the first of each person, who was sent none so before.
 
-    As far as looks have shown by now; each is looked at once more right before it is sent.
+    As far as looks have shown by now; each is looked at once more right before it is sent. After the failure of a
+    paused template only where all of the campaign have one: a later message that was sent on shows that it is back.
     """
     other, others_look = messages.alias("other"), deliveries.alias("others_look")
     is_back = sa.exists().where(
@@ -40,7 +41,10 @@ def find_undelivered(connection: sa.Connection, now: datetime) -> None:
         *(messages.c.state.in_(ACCEPTED_STATES), messages.c.retry_of.is_(None), messages.c.trial == sa.false()),
         messages.c.sent_at <= now - RETRY_AFTER,
         *(deliveries.c.attempts == messages.c.attempts, deliveries.c.state == DeliveryState.FAILED.value),
-        sa.or_(deliveries.c.code.in_(REPEATABLE), sa.and_(deliveries.c.code == TEMPLATE_PAUSED, is_back)),
+        sa.or_(
+            deliveries.c.code.in_(REPEATABLE),
+            sa.and_(deliveries.c.code == TEMPLATE_PAUSED, is_back) if has_one_template else sa.false(),
+        ),
         ~_was_replaced(messages.alias("again")),
     )
     found = staged.join(messages, messages.c.key == staged.c.key).join(deliveries, deliveries.c.key == messages.c.key)

@@ -277,6 +277,28 @@ def test_a_paused_template_is_tried_again_once_it_is_back(desk: Desk, api: Deliv
     assert api.posts() == {"2009": 1, "2010": 1}
 
 
+def test_a_paused_template_is_not_back_because_another_one_is_sent_on(bare_office: Office, api: DeliveringApi) -> None:
+    """Where the rows name their templates the ledger does not know which one a message had."""
+    office = bare_office
+    desk = Desk(office, api)
+    api.fates["2002"] = failing(132015)
+    lines = ["Nome;Telefone;Modelo", "Ana;11 97001-2002;pausado", "Bia;11 97001-2001;outro"]
+    campaign = office.campaign()
+    text = campaign.read_text(encoding="utf-8").replace('name = "saudacao"', 'name = { column = "Modelo" }')
+    campaign.write_text(text, encoding="utf-8")
+
+    def run(count: int, *options: str) -> None:
+        sheet = office.write("c.csv", "\n".join(lines[: count + 1]))
+        assert office.run(sheet, campaign, "--base-url", api.url, *options).code == 0
+        desk.pass_time(timedelta(hours=25))
+        desk.follow()
+
+    run(1)
+    run(2)
+    run(2, AGAIN)
+    assert api.posts() == {"2002": 1, "2001": 1}
+
+
 def test_a_run_that_died_leaves_nothing_to_send(
     desk: Desk, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
