@@ -112,17 +112,21 @@ class RunLooks:
     ) -> PoolResult:
         """Send so many rows alone, and the rest only when all were accepted, and sent on within `look` seconds.
 
-        A canary that passed lately for the template and all senders is enough. `look` 0: no looks.
+        A canary that passed lately for the template and all senders is enough. `look` 0: no looks. Where all of them
+        were given up (each was to replace a message that arrived after all) the next ones go alone.
         """
-        began = self._now()
+        began, tried = self._now(), 0
         if look and self.counts(queue.senders(), template):
             return await pool.run(limit)
-        upto = queue.row_of(rows)
-        first = await pool.run(rows)
-        if first.cause is not None or first.jobs < rows or queue.row_of(1) is None:
-            return first
-        await self.judge_canary(first.outcomes, (began, upto), look, template)
-        return await pool.run(None if limit is None else limit - rows)
+        while limit is None or limit - tried > rows:
+            upto, tried = queue.row_of(rows), tried + rows
+            first = await pool.run(rows)
+            if first.cause is not None or first.jobs < tried or queue.row_of(1) is None:
+                return first
+            if first.outcomes:
+                await self.judge_canary(first.outcomes, (began, upto), look, template)
+                break
+        return await pool.run(None if limit is None else limit - tried)
 
     def counts(self, senders: Iterable[str], template: str) -> bool:
         """Return whether a canary with the template has passed lately, for all of these senders."""
@@ -135,8 +139,11 @@ class RunLooks:
     async def judge_canary(self, outcomes: Mapping[Outcome, int], first: FirstRows, look: float, template: str) -> bool:
         """Stop the run unless its first messages were accepted, and sent on within `look` seconds; True: the rest goes.
 
-        `outcomes`: of the messages that it has sent. `look` 0: no looks.
+        `outcomes`: of the messages that it has sent; none of them: all were given up, and the rest goes. `look` 0: no
+        looks.
         """
+        if not outcomes:
+            return True
         if any(not outcome.is_accepted for outcome in outcomes):
             self._stop.request(StopCause.CANARY)
             return False

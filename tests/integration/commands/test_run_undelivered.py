@@ -150,6 +150,20 @@ def test_a_state_that_changes_between_look_and_claim_is_not_sent(
     assert not api.posts()
 
 
+def test_a_canary_of_messages_that_arrived_after_all_stops_nothing(desk: Desk, api: DeliveringApi) -> None:
+    """Nothing of it was sent; the rows after it go alone in its place, and what they come to counts."""
+    api.fates.clear()
+    for message in api.sent:
+        message.fate = Fate()
+    api.log.clear()
+    more = '[canary]\nrows = 2\nlook = "3s"'
+    ran = desk.run(AGAIN, more=more, count=12)
+    assert (ran.code, len(api.posts())) == (0, 4)
+    posted = [number for number, (kind, _who, _what) in enumerate(api.log) if kind == "POST"]
+    looked = [who for kind, who, _what in api.log[posted[1] + 1 : posted[2]] if kind == "GET"]
+    assert sorted(each[-4:] for each in looked) == ["2009", "2010"]
+
+
 @pytest.mark.parametrize("shown", ["sent", "queued", None])
 def test_a_failure_that_the_last_look_does_not_show_is_not_sent_again(
     desk: Desk, api: DeliveringApi, shown: str | None
