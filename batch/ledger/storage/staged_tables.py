@@ -238,9 +238,13 @@ def use_known_keys(connection: sa.Connection, rows: list[StagedRow]) -> list[Sta
 
 
 def use_keys_of_retries(connection: sa.Connection, rows: list[StagedRow]) -> list[StagedRow]:
-    """Give rows the key of the message that replaced theirs, which had failed: it is the one to show."""
+    """Give rows the key of the message that replaced theirs, which had failed: it is the one to show.
+
+    One that was settled as not sent waits as any other.
+    """
     keys = {row.key for row in rows if row.key}
-    sent = (messages.c.retry_of.in_(keys), is_one_of(messages.c.state, SENT_STATES))
-    query = sa.select(messages.c.retry_of, messages.c.key).where(*sent)
+    waits = sa.and_(messages.c.state == State.PENDING.value, messages.c.again_state.is_(None))
+    which = (messages.c.retry_of.in_(keys), sa.or_(is_one_of(messages.c.state, SENT_STATES), waits))
+    query = sa.select(messages.c.retry_of, messages.c.key).where(*which)
     found = {of: key for of, key in connection.execute(query)}  # noqa: C416 - rows are no pairs for mypy
     return [row._replace(key=found[row.key]) if row.key in found else row for row in rows]

@@ -273,6 +273,22 @@ def test_a_replacement_that_was_refused_counts_for_nothing(bare_office: Office, 
     assert api.posts() == {"2002": 3}
 
 
+def test_a_replacement_that_is_settled_as_not_sent_goes_as_said(
+    desk: Desk, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the command that `settle` names, once; and none by choice besides."""
+    api.log.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "post", lambda _body: None)
+        ran = desk.run(AGAIN, "--rows", "3")
+    assert ran.rows[1][0] == "unknown"
+    code, out, _ = desk.office.type("settle", ran.summary["run"], "--not-sent", "3", "--yes")
+    assert (code, "Send what is settled as not sent" in out) == (0, True)
+    assert desk.run("--rows", "3").rows[1][0] == "reused"
+    desk.run(AGAIN)
+    assert api.posts() == {"2002": 1, "2004": 1}
+
+
 @pytest.mark.long
 def test_a_paused_template_is_tried_again_once_it_is_back(desk: Desk, api: DeliveringApi) -> None:
     """When a later message of the same template and sender was sent on."""
