@@ -20,6 +20,7 @@ from batch.ledger.storage.engine import pages
 from batch.ledger.storage.results import LOOKED_AT, MESSAGE_COLUMNS, OF_MESSAGE, WIDTH, StoredRow, file_name, result_of
 from batch.ledger.storage.schema import (
     ACCEPTED_STATES,
+    SENT_STATES,
     State,
     corrections,
     deliveries,
@@ -205,6 +206,8 @@ def _placed(every: sa.FromClause) -> sa.Select[Any]:
     accepted_at = sa.case((is_one_of(messages.c.state, ACCEPTED_STATES), messages.c.sent_at))
     order = (_RANK.desc(), accepted_at.desc(), every.c.run.desc(), every.c.row)
     decided_by_row = sa.and_(rows.c.outcome.is_not(None), rows.c.duplicate_of.is_(None))
+    again = messages.alias("again")
+    was_replaced = sa.exists().where(again.c.retry_of == messages.c.key, is_one_of(again.c.state, SENT_STATES))
     person = sa.func.coalesce(rows.c.person, messages.c.person).label("person")
     return (
         sa.select(
@@ -218,7 +221,7 @@ def _placed(every: sa.FromClause) -> sa.Select[Any]:
             sa.func.row_number().over(partition_by=every.c.at, order_by=order).label("place"),
         )
         .select_from(joined)
-        .where(sa.or_(decided_by_row, messages.c.key.is_not(None)))
+        .where(sa.or_(decided_by_row, messages.c.key.is_not(None)), ~was_replaced)
     )
 
 

@@ -8,6 +8,7 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 from delivering_api import DeliveringApi, Fate, delivering, failing
 from office import Office, Ran, phones
@@ -271,6 +272,30 @@ def test_a_replacement_that_was_refused_counts_for_nothing(bare_office: Office, 
     desk.follow()
     run(first, second)
     assert api.posts() == {"2002": 3}
+
+
+def test_the_original_sheet_shows_the_replacement_of_a_corrected_row(
+    bare_office: Office, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer was lost: also the sheet in which the row was wrong says that nobody knows."""
+    office = bare_office
+    desk = Desk(office, api)
+    campaign = office.campaign()
+    url = ("--base-url", api.url)
+    first = office.run(office.sheet(["11 97001-2001", "errado"]), campaign, *url)
+    fixed = office.folder / "reports" / first.summary["run"] / "retry.xlsx"
+    book = openpyxl.load_workbook(fixed)
+    [cell] = [cell for row in book.active for cell in row if cell.value == "errado"]
+    cell.value = "11 97001-2002"
+    book.save(fixed)
+    assert office.type(*office.command(fixed, campaign, *url))[0] == 0
+    desk.pass_time(timedelta(hours=25))
+    desk.follow()
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "post", lambda body: DeliveringApi.post(api, body) and None)
+        assert office.type(*office.command(fixed, campaign, *url, AGAIN))[0] == 5
+    ran = office.run(office.folder / "contatos.csv", campaign, *url)
+    assert (ran.code, ran.rows[1][0]) == (4, "unknown")
 
 
 def test_a_replacement_that_is_settled_as_not_sent_goes_as_said(
