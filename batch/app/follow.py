@@ -120,7 +120,7 @@ def follow(
             due = ledger.deliveries.due(scope, clock())
             if choices.campaign is not None:
                 loaded = read_campaign(runs[0], choices.campaign, settings)
-                texts = read_texts(runs[0], loaded, choices.sheet, {each.key for each in due}, ledger.hashes.key)
+                texts = read_texts(runs[0], loaded, choices.sheet, {each.key for each in due}, ledger)
             rate = settings.rate or DEFAULT_RATE
             passing = LookPass(ledger, due[: choices.limit], rate=rate, texts=texts, on_look=on_look, now=clock)
             if due:

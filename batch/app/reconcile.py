@@ -4,7 +4,7 @@ A message that is found is a proof; one that is not found proves nothing, and th
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ from batch.ledger import Ledger, RelatedMessage, RowStatus, Settlement, State
 from batch.model.chat_history import Span, TimelineMessage, Trace, find_message
 from batch.model.messages import campaign_scope, message_key
 from batch.model.outcomes import Evidence, Outcome
+from batch.model.phone.digits import twin_of
 from batch.model.reasons import Finding, Reason
 from batch.model.runs import Run
 
@@ -196,7 +197,7 @@ def reconcile(name: str, campaign: Path, sheet: Path | None, *, settings: Settin
         unmatched = [UnmatchedRow(row=each, why=NoMatch.LIVE) for each in rows if each.state is not State.UNKNOWN]
         people = [each.result.person for each in unknown if each.result.person]
         cases = collect_cases(unknown, ledger.settlements.find_related(run.endpoint, people))
-        texts = read_texts(run, loaded, sheet, {case.row.key for case in cases if case.chats}, ledger.hashes.key)
+        texts = read_texts(run, loaded, sheet, {case.row.key for case in cases if case.chats}, ledger)
         asked = _ask(loaded, [case for case in cases if case.row.key in texts], settings, token)
         judged = [match_case(case, texts, asked, read_timeout=settings.read_timeout) for case in cases]
         if loaded.template.body is None:
@@ -233,10 +234,11 @@ def refuse_elsewhere(run: Run, settings: Settings) -> None:
         )
 
 
-def read_texts(
-    run: Run, campaign: Campaign, sheet: Path | None, wanted: Set[str], hash_key: Callable[[str], str]
-) -> dict[str, str]:
-    """Render the messages of these keys, by key, as far as the sheet has them. Empty without a text in the campaign."""
+def read_texts(run: Run, campaign: Campaign, sheet: Path | None, wanted: Set[str], ledger: Ledger) -> dict[str, str]:
+    """Render the messages of these keys, by key, as far as the sheet has them. Empty without a text in the campaign.
+
+    A message may be known by the other form of the person's number, and by the failed one that it replaces.
+    """
     if not wanted or campaign.template.body is None:
         return {}
     path = sheet or Path(run.sheet_path)
@@ -253,11 +255,11 @@ def read_texts(
         text = source.evaluator.render_body(contact)
         if text is None or contact.person is None or (contact.hidden and skip_hidden):
             continue
-        key = hash_key(
-            message_key(endpoint=run.endpoint, campaign=run.campaign, person=contact.person, unique=contact.unique)
-        )
-        if key in wanted:
-            texts.setdefault(key, text)
+        for person in filter(None, (contact.person, twin_of(contact.person))):
+            scope = {"endpoint": run.endpoint, "campaign": run.campaign}
+            key = ledger.hashes.key(message_key(person, contact.unique, **scope))
+            for each in {key, ledger.hashes.replacement(key)} & wanted:
+                texts.setdefault(each, text)
         if len(texts) == len(wanted):
             break
     return texts

@@ -161,7 +161,7 @@ def _write_retries(connection: sa.Connection, retries: RetryOptions, run: Run) -
     of_run = {"endpoint": run.endpoint, "campaign": campaign_scope(run.campaign), "state": State.PENDING.value}
     for found in connection.execute(query).mappings().all():
         values, of_failed = dict(found), found["key"]
-        row, key = values.pop("row"), hashes.key(f"retry of {of_failed}")
+        row, key = values.pop("row"), hashes.replacement(of_failed)
         connection.execute(
             sa.insert(messages).values({**values, **of_run, "key": key, "retry_of": of_failed, "attempts": 0})
         )

@@ -35,6 +35,10 @@ class Hashes:
         """Return the ledger's own form of a `message_key`: 64 hex digits."""
         return self._hash(key).hexdigest()
 
+    def replacement(self, key: str) -> str:
+        """Return the key of the message that replaces the failed one of this key; both in the ledger's own form."""
+        return self.key(f"retry of {key}")
+
     def person(self, person: str) -> str:
         """Return the pseudonym of a purged person, 20 characters."""
         return self._pseudonym("person", person)

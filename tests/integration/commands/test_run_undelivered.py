@@ -298,6 +298,24 @@ def test_the_original_sheet_shows_the_replacement_of_a_corrected_row(
     assert (ran.code, ran.rows[1][0]) == (4, "unknown")
 
 
+def test_a_replacement_whose_answer_was_lost_is_found_in_the_chat(
+    desk: Desk, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`follow` with the campaign knows its text, which is that of the failed message."""
+    shown = DeliveringApi._shown
+    monkeypatch.setattr(
+        DeliveringApi, "_shown", lambda api, *words: {**shown(api, *words), "body_text": "Ola Pessoa 2002"}
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "post", lambda body: DeliveringApi.post(api, body) and None)
+        ran = desk.run(AGAIN, "--rows", "3")
+    assert ran.rows[1][0] == "unknown"
+    api.sent[-1].fate = Fate()
+    desk.pass_time(timedelta(minutes=30))
+    more = ("-c", desk.office.folder / "teste.toml", "--base-url", api.url, "--rate", "90/s")
+    assert "settled as sent: it is in the chat" in desk.office.type("follow", ran.summary["run"], *more)[1]
+
+
 def test_a_replacement_that_is_settled_as_not_sent_goes_as_said(
     desk: Desk, api: DeliveringApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
