@@ -183,7 +183,9 @@ def _release(connection: sa.Connection, unsent: Unsent, rules: ContactLimiter) -
     values["findings"] = (
         findings_to_json([finding]) if finding else sa.case((was_settled, sa.null()), else_=messages.c.findings)
     )
-    values |= {"run": held.owner.run} if status is not None else {"attempts": messages.c.attempts - 1}
+    # One that was tried again by choice has its earlier outcome still, of another run.
+    run = sa.case((messages.c.again_state.is_(None), held.owner.run), else_=messages.c.run)
+    values |= {"run": run} if status is not None else {"attempts": messages.c.attempts - 1}
     released = connection.execute(sa.update(messages).where(*_HELD).values(values), _ids(held)).rowcount == 1
     rules.note_end(held.key, None)
     return released

@@ -106,8 +106,9 @@ _RECORDED = {
 }
 _values_of = itemgetter(*_RECORDED)
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{each.value: each for each in Outcome}}
+_held_run: sa.BindParameter[str] = sa.bindparam("held_run")
 _BY_OWNER = (
-    messages.c.claim_run == sa.bindparam("held_run"),
+    messages.c.claim_run == _held_run,
     sa.func.coalesce(messages.c.claim_epoch, 0) == sa.bindparam("held_epoch"),
 )
 
@@ -153,7 +154,7 @@ _RELEASE = PreparedStatement(
         http_status=_unsent.c.status,
         findings=sa.func.coalesce(_unsent.c.findings, sa.case((~_was_settled, messages.c.findings))),
         attempts=messages.c.attempts - sa.cast(_made_no_request, sa.Integer),
-        run=sa.case((_made_no_request, messages.c.run), else_=sa.bindparam("held_run")),
+        run=sa.case((_made_no_request | messages.c.again_state.is_not(None), messages.c.run), else_=_held_run),
         **NO_CLAIM,
     )
     .returning(messages.c.key)

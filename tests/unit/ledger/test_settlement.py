@@ -309,6 +309,20 @@ def test_a_claim_given_back_late_has_its_earlier_outcome_again(
     assert send(ledger, "r3") == []
 
 
+def test_what_was_refused_for_now_has_the_run_of_its_earlier_outcome(unknown: Ledger) -> None:
+    """It was tried again by choice and met a 429: nothing was sent, and what is shown is not of this run."""
+    plan(unknown, "r2", [good(2), good(3)], RetryOptions(resend_unknown=True))
+    held = claim(unknown, "r2")
+
+    async def give_back() -> None:
+        with unknown.open_queue(Owner.here("r2"), endpoint=ENDPOINT) as sending:
+            assert await sending.release(held, Finding(Reason.RATE_LIMITED, {}), status=429)
+
+    asyncio.run(give_back())
+    unknown.finish_run("r2", finished=NOW, attempts=1, achieved_rate=None, pending=None)
+    assert {(each.outcome, each.run) for each in unknown.results("r2")} == {(Outcome.UNKNOWN, "r1")}
+
+
 def test_what_was_tried_again_and_is_settled_as_not_sent_waits(unknown: Ledger) -> None:
     """The decision is later than the outcome that was kept aside: the next run sends it, and begins with it."""
     plan(unknown, "r2", [good(2)], RetryOptions(resend_unknown=True))
