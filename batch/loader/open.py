@@ -256,7 +256,10 @@ def _find_header(source: SheetFile, grid: Grid, header_row: int | None, wanted: 
                 "has no row that can be told to be its header, and is no plain list (the first rows were "
                 "looked at, to row {row})."
             ).format(row=head[-1].number),
-            _("Name the header's row in the campaign file: [sheet] header_row = 7."),
+            _(
+                "Name the header's row in the campaign file: [sheet] header_row = 7. For `init` and `inspect`: "
+                "--header-row 7."
+            ),
         )
     if len(head) < HEAD_ROWS and head[-1].number <= header.number:  # they are all: not read again, blank lines and all
         raise _no_rows(source, header)

@@ -67,7 +67,7 @@ def choose_tab(
         names = ", ".join(repr(candidate.tab.name) for candidate in best)
         raise source.refusal(
             _("has several worksheets that may hold the contacts: {names}.").format(names=names),
-            _('Say which in the campaign file: [sheet] name = "{name}".').format(name=best[0].tab.name),
+            _say_which(best[0].tab.name),
         )
     chosen = best[0].tab
     others = ", ".join(repr(candidate.tab.name) for candidate in candidates if candidate.tab is not chosen)
@@ -113,7 +113,7 @@ def _find_candidates(source: SheetFile, book: Workbook, wanted: Collection[str])
         if work > _MOST_WORK and len(tabs) > 1:
             raise source.refusal(
                 _("has worksheets that are too many and too large to look for the contacts in each."),
-                _('Say which in the campaign file: [sheet] name = "{name}".').format(name=tabs[0].name),
+                _say_which(tabs[0].name),
             )
         if head:
             found.append(_Candidate(tab=tab, header=find_header(head, wanted)))
@@ -132,3 +132,8 @@ def _select(candidates: list[_Candidate], wanted: Collection[str]) -> list[_Cand
     if phones:
         return phones
     return best if wanted else best[:1]
+
+
+def _say_which(name: str) -> str:
+    remedy = _('Say which in the campaign file: [sheet] name = "{name}". For `init` and `inspect`: --sheet "{name}".')
+    return remedy.format(name=name)

@@ -28,6 +28,9 @@ TEMPLATE_PAUSED = 132015
 REPEATABLE = (131049, 131000, 131016, 130429, 131057)
 """WhatsApp's codes of failures after which a message may be sent once more; so may one of `TEMPLATE_PAUSED`, once
 another of its template and sender was sent on."""
+_MILD = dict.fromkeys(REPEATABLE, 1)
+_SEVERITY = {None: 0, TEMPLATE_PAUSED: 2, UNREACHABLE: 4, STOPPED_MARKETING: 5} | _MILD
+"""How much a failure's code forbids: that of others is 3."""
 RETRY_AFTER = timedelta(hours=24)
 """Least time between a failed message and the one that replaces it: Meta punishes earlier ones."""
 RATED_AFTER = timedelta(hours=24)
@@ -134,21 +137,14 @@ class Delivery:
 
 def add_sighting(known: Delivery | None, seen: Sighting) -> Delivery:
     """Return what is known after one more look."""
-    new = Delivery(
-        state=seen.state,
-        seen_at=seen.at,
-        looked_at=seen.at,
-        word=seen.word,
-        code=seen.code,
-        words=seen.words,
-        reply=seen.reply,
-    )
+    shown = {name: getattr(seen, name) for name in ("state", "word", "code", "words", "reply")}
+    new = Delivery(seen_at=seen.at, looked_at=seen.at, **shown)
     if known is None:
         return new
     first, second = sorted((known, new), key=lambda each: (-_RANK[each.state], each.seen_at, each.word or ""))
     # Of two failures the one after which less may be sent counts, then the larger code: in whatever order they come.
     alike = (first, second) if first.state is second.state else (first,)
-    failure = max(alike, key=lambda each: (_severity(each.code), each.code or 0))
+    failure = max(alike, key=lambda each: (_SEVERITY.get(each.code, 3), each.code or 0))
     return Delivery(
         state=first.state,
         seen_at=first.seen_at,
@@ -159,13 +155,6 @@ def add_sighting(known: Delivery | None, seen: Sighting) -> Delivery:
         words=next((each.words for each in (failure, *alike) if each.words and each.code in (failure.code, None)), ""),
         reply=join_replies(known.reply, seen.reply),
     )
-
-
-def _severity(code: int | None) -> int:
-    """Return how much a failure's code forbids; 0 for none."""
-    if code in REPEATABLE or code is None:
-        return 0 if code is None else 1
-    return {TEMPLATE_PAUSED: 2, UNREACHABLE: 4, STOPPED_MARKETING: 5}.get(code, 3)
 
 
 def next_look(sent_at: datetime, known: Delivery | None) -> datetime | None:

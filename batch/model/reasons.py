@@ -230,7 +230,11 @@ class Reason(StrEnum):
         N_("Write the report again when the run has ended."),
     )
     # skipped
-    DUPLICATE = _explain("duplicate", N_("The same message as row {row}; it is sent once."))
+    DUPLICATE = _explain(
+        "duplicate",
+        N_("The same person as row {row}, which stands for both: one message is sent."),
+        N_("If each row is to get its own message, name in unique_by the column that differs (invoice, order)."),
+    )
     HIDDEN_ROW = _explain(
         "hidden_row",
         N_("The row is hidden in the sheet (often by a filter)."),
@@ -344,7 +348,7 @@ class Reason(StrEnum):
     INTERRUPTED = _explain("interrupted", N_("Not sent yet: the run was interrupted before this row."), _SEND_AGAIN)
     RATE_LIMITED = _explain(
         "rate_limited",
-        N_("Not sent: the API asked to slow down (HTTP {status}) until the tries were used up."),
+        N_("Not sent: the API asked to slow down (HTTP {status}), and the run ended before another try."),
         _SEND_AGAIN,
     )
     NOT_CONNECTED = _explain(

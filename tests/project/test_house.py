@@ -131,6 +131,8 @@ LINES_OF_FEATURES = {
     "a check that loads nothing that sends, readers of looks that end with the first that fails": 6,
     "commands that repeat who is allowed, the encoding and the place of reports": 34,
     "paths that no line of the terminal breaks": 4,
+    "replaced messages: codes and templates that differ, settled as not sent, corrected; a canary all given up": 26,
+    "what to name for `init`, a sheet that is not there, two rows of a person": 10,
 }
 """What came after the rebuild, with the lines of code that it took."""
 MOST_LINES_OF_A_MODULE = 350

@@ -112,8 +112,10 @@ def test_a_refused_run_leaves_nothing(desk: Desk) -> None:
 
 
 def test_a_missing_campaign_is_named(desk: Desk) -> None:
-    """The file, and what to do."""
+    """The file, and what to do; where there is no such sheet, that first."""
     refused(desk.type("run", desk.sheet, "-c", "nao-ha.toml"), "nao-ha.toml")
+    for command in ("run", "check"):
+        refused(desk.type(command, "nao-ha.xlsx"), "nao-ha.xlsx does not exist.")
 
 
 def test_without_c_the_campaign_is_the_file_of_the_sheets_name(desk: Desk) -> None:

@@ -292,8 +292,12 @@ def test_one_message_is_one_row_of_the_report(office: Office) -> None:
     office.run(other, campaign)
     _, lines, _ = reported(office, first)
     assert [line["wegly_status"] for line in lines.values()] == ["success", "skipped", "success", "skipped"]
-    assert lines[3]["wegly_message"].startswith("The same message as row 2; it is sent once. Corrected in retry.xlsx")
-    assert lines[5]["wegly_message"].startswith("The same message as row 4; it is sent once. Corrected in outra.xlsx")
+    assert lines[3]["wegly_message"].startswith(
+        "The same person as row 2, which stands for both: one message is sent. Corrected in retry.xlsx"
+    )
+    assert lines[5]["wegly_message"].startswith(
+        "The same person as row 4, which stands for both: one message is sent. Corrected in outra.xlsx"
+    )
     assert office.run(sheet, campaign).code == 0
     assert sum(office.sent().values()) == 2
 
@@ -308,7 +312,7 @@ def test_the_duplicate_of_a_corrected_row_stays_its_duplicate(office: Office) ->
         assert (again.code, again.rows) == (0, [("success", "created")] * 2 + [("skipped", "duplicate")])
     _, lines, _ = reported(office, first)
     assert outcomes(lines) == again.rows
-    assert lines[4]["wegly_message"].startswith("The same message as row 2; it is sent once.")
+    assert lines[4]["wegly_message"].startswith("The same person as row 2, which stands for both: one message is sent.")
     assert set(office.sent().values()) == {1}
 
 

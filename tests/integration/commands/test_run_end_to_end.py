@@ -195,7 +195,7 @@ def test_evidence_repairs_and_formulas_are_in_the_report(
     assert by_name["Sem Nono"]["wegly_phone"] == "+55 21 98000-7002"
     assert "ninth digit" in by_name["Sem Nono"]["wegly_message"]
     assert by_name["=Ana+1"]["wegly_status"] == "success"
-    assert by_name["Pessoa Repetida"]["wegly_message"].startswith(f"The same message as row {FIRST}")
+    assert by_name["Pessoa Repetida"]["wegly_message"].startswith(f"The same person as row {FIRST}")
 
 
 def test_the_body_of_a_post_is_exactly_what_the_api_page_shows(
