@@ -4,7 +4,7 @@ It reads, and sends nothing. Every look is recorded by itself, so that a pass ma
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -125,8 +125,9 @@ def follow(
             passing = LookPass(ledger, due[: choices.limit], rate=rate, texts=texts, on_look=on_look, now=clock)
             if due:
                 asyncio.run(passing.work(settings, token))
-            touched = [*(run.run for run in runs if settled and settled.found), *passing.touched]
-            reports, problems = _write_reports(ledger, touched, settings)
+            counts = ledger.deliveries.count(scope)
+            old = (run.run for run in runs if (settled and settled.found) or _is_old(run, counts))
+            reports, problems = _write_reports(ledger, [*old, *_find_shown(ledger, passing.touched)], settings)
             return FollowReport(
                 endpoint=endpoint,
                 ledger=ledger.location,
@@ -141,7 +142,7 @@ def follow(
                 due=len(ledger.deliveries.due(scope, clock())),
                 next_look=ledger.deliveries.next_due(scope),
                 opted_out=tuple(passing.opted_out),
-                counts=ledger.deliveries.count(scope),
+                counts=counts,
                 settled=settled,
                 unknown=0 if settled else sum(len(ledger.settlements.row_statuses(run.run)) for run in runs),
                 reports=reports,
@@ -161,6 +162,29 @@ def _find_runs(ledger: Ledger, choices: FollowChoices, settings: Settings) -> It
         run = find_run(ledger, name)
         refuse_elsewhere(run, settings)
         yield run
+
+
+def _is_old(run: Run, counts: DeliveryCounts | None) -> bool:
+    """Return whether a run's report was written before the latest look at what it shows."""
+    summary = Path(run.report_dir or "", "summary.json")
+    return (
+        counts is not None
+        and counts.looked_at is not None
+        and (not summary.exists() or summary.stat().st_mtime < counts.looked_at.timestamp())
+    )
+
+
+def _find_shown(ledger: Ledger, senders: Iterable[str]) -> Iterator[str]:
+    """Yield runs that have sent messages, and the latest run of each sheet that shows these, as corrected ones too."""
+    runs = {run.run: run for run in ledger.runs() if not run.trial}
+    latest = {_file_of(run): name for name, run in reversed(runs.items())}  # the newest came first
+    for name in senders:
+        yield name
+        yield from (latest[_file_of(runs[each])] for each in (name, *ledger.origins(name)) if each in runs)
+
+
+def _file_of(run: Run) -> tuple[str, str, str]:
+    return run.endpoint, run.campaign, str(run.sheet_path)
 
 
 def _write_reports(

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from batch.formatting import format_moment
 from batch.i18n import N_, _
 from batch.ledger.read.deliveries import ACCEPTED, count_deliveries
+from batch.ledger.read.runs import sheet_of, shown_by
 from batch.ledger.storage.engine import LedgerPart, connect_to_read, pages, translate_write_failures
 from batch.ledger.storage.pseudonyms import MARK
 from batch.ledger.storage.results import LOOKED_AT, OF_MESSAGE, delivery_of
@@ -32,16 +33,15 @@ class FollowScope:
 
     endpoint: str
     runs: tuple[str, ...] = ()
-    """Those of these runs' sheets; empty: by time."""
+    """Those that the reports of these runs show; empty: by time."""
     since: datetime | None = None
     """Those that were sent since; None: whenever."""
 
-    def conditions(self) -> list[sa.ColumnElement[bool]]:
+    def conditions(self, connection: sa.Connection) -> list[sa.ColumnElement[bool]]:
         """Return the conditions for a message to be of them."""
         found = [messages.c.endpoint == self.endpoint, ACCEPTED]
         if self.runs:
-            of_runs = (rows.c.run.in_(self.runs), rows.c.duplicate_of.is_(None))
-            found.append(messages.c.key.in_(sa.select(rows.c.key).where(*of_runs)))
+            found.append(sa.or_(*(shown_by(connection, run, sheet_of(connection, run)) for run in self.runs)))
         if self.since is not None:
             found.append(messages.c.sent_at >= self.since)
         return found
@@ -88,13 +88,14 @@ class Deliveries(LedgerPart):
     def due(self, scope: FollowScope, now: datetime) -> list[FollowedMessage]:
         """Return the messages that are due for a look, the longest due first."""
         with connect_to_read(self._engine) as connection:
-            return read_due(connection, now, *scope.conditions())
+            return read_due(connection, now, *scope.conditions(connection))
 
     def next_due(self, scope: FollowScope) -> datetime | None:
         """Return when the first message of a scope is due for a look; None when all are settled."""
         sent = sa.func.min(sa.case((deliveries.c.key.is_(None), messages.c.sent_at)))
-        query = _select_messages(*scope.conditions()).with_only_columns(sa.func.min(deliveries.c.next_look), sent)
         with connect_to_read(self._engine) as connection:
+            query: Any = _select_messages(*scope.conditions(connection))
+            query = query.with_only_columns(sa.func.min(deliveries.c.next_look), sent)
             planned, first = connection.execute(query).one()
         return min(filter(None, (planned, first and first + LOOKS[0])), default=None)
 
@@ -206,7 +207,7 @@ class Deliveries(LedgerPart):
     def count(self, scope: FollowScope) -> DeliveryCounts | None:
         """Count the messages of a scope; None when none was looked at."""
         with connect_to_read(self._engine) as connection:
-            return count_deliveries(connection, *scope.conditions())
+            return count_deliveries(connection, *scope.conditions(connection))
 
 
 _AGAIN = N_("Check the disk, then give the same command again: it goes on where this one ended.")

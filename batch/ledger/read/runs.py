@@ -72,6 +72,12 @@ class RunReader(LedgerPart):
         with connect_to_read(self._engine) as connection:
             return select_runs(connection)
 
+    def origins(self, run: str) -> list[str]:
+        """Return the runs in whose sheets rows of this run's were wrong."""
+        query = sa.select(corrections.c.origin_run).where(corrections.c.run == run).distinct()
+        with connect_to_read(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
     def results(self, run: str) -> Iterator[Result]:
         """Yield every row of a run's sheet with its outcome of this moment, in the sheet's order."""
         with self.snapshot(run) as (_tally, results):
@@ -237,13 +243,13 @@ def _read_tally(connection: sa.Connection, run: str) -> Tally:
         since=since,
         settled=settled,
         last_sent=max(times, default=None),
-        delivery=count_deliveries(connection, _is_shown(connection, run, sheet))
+        delivery=count_deliveries(connection, shown_by(connection, run, sheet))
         if connection.scalar(_ANY_LOOK)
         else None,
     )
 
 
-def _is_shown(connection: sa.Connection, run: str, sheet: str) -> sa.ColumnElement[bool]:
+def shown_by(connection: sa.Connection, run: str, sheet: str) -> sa.ColumnElement[bool]:
     """Return the condition for accepted messages that rows of a run show: their own, or those of their corrections."""
     own = messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run == run))
     corrected = select_accepted(connection, run, sheet)
