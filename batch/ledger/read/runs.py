@@ -250,8 +250,12 @@ def _read_tally(connection: sa.Connection, run: str) -> Tally:
 
 
 def shown_by(connection: sa.Connection, run: str, sheet: str) -> sa.ColumnElement[bool]:
-    """Return the condition for accepted messages that rows of a run show: their own, or those of their corrections."""
-    own = messages.c.key.in_(sa.select(rows.c.key).where(rows.c.run == run))
+    """Return the condition for accepted messages that rows of a run show: their own, or those of their corrections.
+
+    Of a failed message that is replaced the row shows the later one; its duplicates have the key of the first still.
+    """
+    shown = sa.select(rows.c.key).where(rows.c.run == run, rows.c.duplicate_of.is_(None))
+    own = messages.c.key.in_(shown)
     corrected = select_accepted(connection, run, sheet)
     return own if corrected is None else sa.or_(own, messages.c.key.in_(corrected))
 

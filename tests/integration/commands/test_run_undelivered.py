@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from copy import deepcopy
@@ -296,6 +297,23 @@ def test_the_original_sheet_shows_the_replacement_of_a_corrected_row(
         assert office.type(*office.command(fixed, campaign, *url, AGAIN))[0] == 5
     ran = office.run(office.folder / "contatos.csv", campaign, *url)
     assert (ran.code, ran.rows[1][0]) == (4, "unknown")
+
+
+def test_of_two_rows_of_a_person_one_message_is_counted(bare_office: Office, api: DeliveringApi) -> None:
+    """The second row has the key of the failed message still, which the first one shows no more."""
+    desk = Desk(bare_office, api)
+    sheet, campaign = bare_office.sheet(["11 97001-2002", "11 97001-2002"]), bare_office.campaign()
+    bare_office.run(sheet, campaign, "--base-url", api.url)
+    desk.pass_time(timedelta(hours=25))
+    desk.follow()
+    api.fates.clear()
+    ran = bare_office.run(sheet, campaign, "--base-url", api.url, AGAIN)
+    assert api.posts() == {"2002": 2}
+    desk.pass_time(timedelta(hours=1))
+    desk.follow()
+    _, out, _ = bare_office.type("report", ran.summary["run"], "--json")
+    delivery = json.loads(out)["delivery"]
+    assert (delivery["messaged"], delivery["delivered"], delivery["failed"]) == (1, 1, 0)
 
 
 def test_a_replacement_whose_answer_was_lost_is_found_in_the_chat(
