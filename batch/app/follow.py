@@ -15,6 +15,7 @@ from batch.app.looks import DEFAULT_RATE, Clock, LookPass, OnLook
 from batch.app.reconcile import ReconcileReport, read_campaign, read_texts, reconcile, refuse_elsewhere
 from batch.app.report import find_run, rewrite_report
 from batch.app.runs.finish import RunReport
+from batch.app.runs.standing_report import read_latest_look
 from batch.app.settings import Settings
 from batch.chats import Token
 from batch.errors import SettingsError, WeglyBatchError
@@ -125,8 +126,7 @@ def follow(
             passing = LookPass(ledger, due[: choices.limit], rate=rate, texts=texts, on_look=on_look, now=clock)
             if due:
                 asyncio.run(passing.work(settings, token))
-            counts = ledger.deliveries.count(scope)
-            old = (run.run for run in runs if (settled and settled.found) or _is_old(run, counts))
+            old = (run.run for run in runs if (settled and settled.found) or _is_old(ledger, run))
             reports, problems = _write_reports(ledger, [*old, *_find_shown(ledger, passing.touched)], settings)
             return FollowReport(
                 endpoint=endpoint,
@@ -142,7 +142,7 @@ def follow(
                 due=len(ledger.deliveries.due(scope, clock())),
                 next_look=ledger.deliveries.next_due(scope),
                 opted_out=tuple(passing.opted_out),
-                counts=counts,
+                counts=ledger.deliveries.count(scope),
                 settled=settled,
                 unknown=0 if settled else sum(len(ledger.settlements.row_statuses(run.run)) for run in runs),
                 reports=reports,
@@ -164,14 +164,13 @@ def _find_runs(ledger: Ledger, choices: FollowChoices, settings: Settings) -> It
         yield run
 
 
-def _is_old(run: Run, counts: DeliveryCounts | None) -> bool:
-    """Return whether a run's report was written before the latest look at what it shows."""
-    summary = Path(run.report_dir or "", "summary.json")
-    return (
-        counts is not None
-        and counts.looked_at is not None
-        and (not summary.exists() or summary.stat().st_mtime < counts.looked_at.timestamp())
-    )
+def _is_old(ledger: Ledger, run: Run) -> bool:
+    """Return whether a run's report is from before the latest look at what it shows."""
+    counts = ledger.deliveries.count(FollowScope(endpoint=run.endpoint, runs=(run.run,)))
+    if counts is None or counts.looked_at is None:
+        return False
+    shown = read_latest_look(Path(run.report_dir or ""))
+    return shown is None or shown < counts.looked_at.replace(microsecond=0)
 
 
 def _find_shown(ledger: Ledger, senders: Iterable[str]) -> Iterator[str]:

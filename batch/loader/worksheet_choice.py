@@ -135,5 +135,6 @@ def _select(candidates: list[_Candidate], wanted: Collection[str]) -> list[_Cand
 
 
 def _say_which(name: str) -> str:
+    """Return how to name the worksheet to read, with the name of one."""
     remedy = _('Say which in the campaign file: [sheet] name = "{name}". For `init` and `inspect`: --sheet "{name}".')
     return remedy.format(name=name)

@@ -28,8 +28,7 @@ TEMPLATE_PAUSED = 132015
 REPEATABLE = (131049, 131000, 131016, 130429, 131057)
 """WhatsApp's codes of failures after which a message may be sent once more; so may one of `TEMPLATE_PAUSED`, once
 another of its template and sender was sent on."""
-_MILD = dict.fromkeys(REPEATABLE, 1)
-_SEVERITY = {None: 0, TEMPLATE_PAUSED: 2, UNREACHABLE: 4, STOPPED_MARKETING: 5} | _MILD
+_SEVERITY = {None: 0, TEMPLATE_PAUSED: 2, UNREACHABLE: 4, STOPPED_MARKETING: 5} | dict.fromkeys(REPEATABLE, 1)
 """How much a failure's code forbids: that of others is 3."""
 RETRY_AFTER = timedelta(hours=24)
 """Least time between a failed message and the one that replaces it: Meta punishes earlier ones."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from accessibility import assert_accessible
+from accessibility import IN_LANGUAGES_AND_SCHEMES, assert_accessible
 from playwright.sync_api import Page, expect
 from report_factory import HOSTILE, Made, hostile, phone
 
@@ -419,15 +419,7 @@ def test_the_page_scrolls_in_one_direction_only(
         assert page.evaluate("() => document.querySelector('#detail-body').scrollWidth") <= 360
 
 
-@pytest.mark.parametrize(
-    ("language", "scheme"),
-    [
-        ("pt_BR", "light"),
-        ("en", "dark"),
-        pytest.param("pt_BR", "dark", marks=pytest.mark.long),
-        pytest.param("en", "light", marks=pytest.mark.long),
-    ],
-)
+@IN_LANGUAGES_AND_SCHEMES
 def test_axe_finds_nothing_serious(show: Open, tmp_path: Path, scheme: str, language: str) -> None:
     """axe-core, wide and narrow, on the page as it opens and with a row's detail open."""
     made = Made(rows=60, language=language, warnings=("1 row is hidden.",), notes=("A note.",), followed=True)

@@ -132,7 +132,7 @@ LINES_OF_FEATURES = {
     "commands that repeat who is allowed, the encoding and the place of reports": 34,
     "paths that no line of the terminal breaks": 4,
     "replaced messages: codes and templates that differ, settled as not sent, corrected; a canary all given up": 26,
-    "reports that `follow` writes again: named ones, and the latest of each sheet": 16,
+    "reports that `follow` writes again: named ones, and the latest of each sheet": 22,
     "what to name for `init`, a sheet that is not there, two rows of a person": 10,
 }
 """What came after the rebuild, with the lines of code that it took."""

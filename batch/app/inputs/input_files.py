@@ -85,10 +85,10 @@ def find_campaign(sheets: Sequence[Path], named: Path | None, ledger: str | None
             return Path(run.sheet_options[CAMPAIGN_FILE])
     if not beside.exists() and (led := read_campaign_path(sheet)) is not None:
         return led
-    if not beside.exists() and not openable_path(sheet).exists():
-        problem = _("does not exist.")
-        raise SheetError(f"{sheet.name} {problem}", _("Check the name and the folder."))
     if not beside.exists():
+        if not openable_path(sheet).exists():
+            problem = _("does not exist.")
+            raise SheetError(f"{sheet.name} {problem}", _("Check the name and the folder."))
         raise SettingsError(
             _("There is no campaign file {file} for {sheet}.").format(file=beside, sheet=sheet.name),
             _("`wegly-batch init {sheet}` writes it. Or name another one with -c.").format(sheet=quote_path(sheet)),

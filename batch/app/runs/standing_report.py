@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,28 @@ def _is_of(folder: Path, run: Run, tally: Tally) -> bool:
     """True when the folder is the run's own, and its summary is of its end, with the counts of now."""
     if not is_run_folder(folder, run.run):
         return False
-    try:
-        summary: Any = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        counts: Mapping[str, int] = summary["counts"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return False
+    summary = _read_summary(folder)
     followed = (summary.get("delivery") is not None) == (tally.delivery is not None)
     return (
         followed
         and summary.get("finished") is not None
-        and counts == {outcome.value: tally.counts[outcome] for outcome in Outcome}
+        and summary.get("counts") == {outcome.value: tally.counts[outcome] for outcome in Outcome}
     )
+
+
+def read_latest_look(folder: Path) -> datetime | None:
+    """Return the time of the latest look, in whole seconds, that the report in a run's folder tells; None for none."""
+    delivery = _read_summary(folder).get("delivery")
+    try:
+        return datetime.fromisoformat(delivery["looked_at"]).astimezone() if delivery else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _read_summary(folder: Path) -> Mapping[str, Any]:
+    """Return the content of summary.json; empty where it cannot be read."""
+    try:
+        summary: Any = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pytest
+from edited_workbooks import replace_text
 
 import batch.app.run
 from batch.cli.main import _run as wegly_batch
@@ -126,21 +126,10 @@ def test_a_row_corrected_in_the_first_sheet_is_not_sent_as_it_stood_in_the_secon
     code, (first, _other) = office.run(original, office.folder / "dois.csv")
     assert (code, len(office.messaged)) == (3, 3)
     retry = office.folder / "reports" / first["run"] / "retry.xlsx"
-    corrected(retry, "11 90000-0400", "11 90000-1005")
+    replace_text(retry, "11 90000-0400", "11 90000-1005")
     _code, (_retry, again) = office.run(retry, original, "--retry-errors")
     assert office.messaged[3:] == ["1005"]
     assert [status for status, _reason in office.rows(again)] == ["success", "success"]
-
-
-def corrected(retry: Path, before: str, after: str) -> None:
-    """Write another phone into a sheet of rows to correct, as a person does in Excel."""
-    book = openpyxl.load_workbook(retry)
-    for sheet in book.worksheets:
-        for row in sheet.iter_rows():
-            for cell in row:
-                if cell.value == before:
-                    cell.value = after
-    book.save(retry)
 
 
 def test_many_rows_wait_for_their_turn_in_a_file(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
-import openpyxl
 import pytest
 from delivering_api import DeliveringApi, Fate, delivering, failing
+from edited_workbooks import replace_text
 from office import Office, Ran, phones
 
 from batch.app.runs import run_looks
@@ -285,10 +285,7 @@ def test_the_original_sheet_shows_the_replacement_of_a_corrected_row(
     url = ("--base-url", api.url)
     first = office.run(office.sheet(["11 97001-2001", "errado"]), campaign, *url)
     fixed = office.folder / "reports" / first.summary["run"] / "retry.xlsx"
-    book = openpyxl.load_workbook(fixed)
-    [cell] = [cell for row in book.active for cell in row if cell.value == "errado"]
-    cell.value = "11 97001-2002"
-    book.save(fixed)
+    replace_text(fixed, "errado", "11 97001-2002")
     assert office.type(*office.command(fixed, campaign, *url))[0] == 0
     desk.pass_time(timedelta(hours=25))
     desk.follow()
