@@ -127,7 +127,7 @@ def follow(
             if due:
                 asyncio.run(passing.work(settings, token))
             old = (run.run for run in runs if (settled and settled.found) or _is_old(ledger, run))
-            reports, problems = _write_reports(ledger, [*old, *_find_shown(ledger, passing.touched)], settings)
+            reports, problems = _write_reports(ledger, [*old, *_list_showing(ledger, passing.touched)], settings)
             return FollowReport(
                 endpoint=endpoint,
                 ledger=ledger.location,
@@ -173,16 +173,17 @@ def _is_old(ledger: Ledger, run: Run) -> bool:
     return shown is None or shown < counts.looked_at.replace(microsecond=0)
 
 
-def _find_shown(ledger: Ledger, senders: Iterable[str]) -> Iterator[str]:
-    """Yield runs that have sent messages, and the latest run of each sheet that shows these, as corrected ones too."""
+def _list_showing(ledger: Ledger, names: Iterable[str]) -> Iterator[str]:
+    """Yield these runs, and the latest run of each sheet that shows their messages, also as those of corrected rows."""
     runs = {run.run: run for run in ledger.runs() if not run.trial}
     latest = {_file_of(run): name for name, run in reversed(runs.items())}  # the newest came first
-    for name in senders:
+    for name in names:
         yield name
         yield from (latest[_file_of(runs[each])] for each in (name, *ledger.origins(name)) if each in runs)
 
 
 def _file_of(run: Run) -> tuple[str, str, str]:
+    """Return what the runs of one sheet's file have in common, however often its content has changed."""
     return run.endpoint, run.campaign, str(run.sheet_path)
 
 
